@@ -1,0 +1,30 @@
+//! What every system is built with, and knows nothing of any system.
+//!
+//! In the order a request meets them:
+//!
+//! - [`config`]: defaults, file, environment and flags become one checked table.
+//! - [`http`]: listeners with TLS, limits and drain; problem documents; pages; idempotency.
+//! - [`auth`]: a credential becomes a [`auth::Principal`] and a namespace.
+//! - [`system`]: what a system is, and the [`system::Ctx`] that it is opened with.
+//! - [`namespace`]: one directory of state for every system; created, forked, reset, dropped.
+//! - [`sql`]: retriable transactions on SQLite or PostgreSQL; the outbox.
+//! - [`files`]: immutable files and tails, and the barrier that makes a fork consistent.
+//! - [`clock`], [`entropy`]: the only places that read the machine's time and randomness.
+//! - [`telemetry`]: metrics, logs and traces.
+//! - [`limits`]: token buckets by key.
+//! - [`capacity`]: what an availability target and a load assumption come to.
+//!
+//! It never names an engine or a service, and no rule of a system lives here.
+
+pub mod auth;
+pub mod capacity;
+pub mod clock;
+pub mod config;
+pub mod entropy;
+pub mod files;
+pub mod http;
+pub mod limits;
+pub mod namespace;
+pub mod sql;
+pub mod system;
+pub mod telemetry;
