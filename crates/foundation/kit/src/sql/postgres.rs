@@ -1,0 +1,166 @@
+//! PostgreSQL, and kin that speak its protocol: each closure is one `SERIALIZABLE` transaction.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use postgres::{Client, IsolationLevel, NoTls};
+use tokio::sync::Semaphore;
+
+use super::tx::Statements;
+use super::{Migration, SqlError, Tx, migrate};
+
+/// Sessions held at once; a further transaction waits for one of them.
+const SESSIONS_MAX: usize = 16;
+/// Attempts at a transaction that keeps colliding with others.
+const ATTEMPTS_MAX: u32 = 12;
+/// The first pause after a collision; it doubles each time, up to 64 times this.
+const PAUSE: Duration = Duration::from_millis(1);
+
+pub(super) struct Postgres {
+    config: postgres::Config,
+    schema: String,
+    idle: Mutex<Vec<Session>>,
+    permits: Semaphore,
+}
+
+struct Session {
+    client: Client,
+    statements: Statements,
+}
+
+impl Postgres {
+    pub(super) fn open(
+        url: &str,
+        schema: String,
+        migrations: &[Migration],
+    ) -> Result<Self, SqlError> {
+        let config: postgres::Config =
+            url.parse().map_err(|error| SqlError::Invalid(format!("database URL: {error}")))?;
+        assert!(
+            schema.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_'),
+            "a schema is named by a system and a namespace, both checked: {schema}"
+        );
+        let store = Self {
+            config,
+            schema,
+            idle: Mutex::default(),
+            permits: Semaphore::new(SESSIONS_MAX),
+        };
+        store.create_schema()?;
+        store.run_now(&mut |tx: &mut Tx<'_>| migrate::migrate(tx, &store.schema, migrations), true)?;
+        Ok(store)
+    }
+
+    /// Two processes may start together, and `IF NOT EXISTS` still collides on the catalogue.
+    fn create_schema(&self) -> Result<(), SqlError> {
+        let sql = format!("CREATE SCHEMA IF NOT EXISTS {}", self.schema);
+        let mut session = self.connect()?;
+        session.client.batch_execute(&sql).or_else(|error| {
+            match SqlError::from_postgres(&error) {
+                SqlError::Duplicate(_) => Ok(()),
+                refusal => Err(refusal),
+            }
+        })
+    }
+
+    pub(super) async fn run<T, E>(
+        self: &Arc<Self>,
+        mut work: impl FnMut(&mut Tx<'_>) -> Result<T, E> + Send + 'static,
+        writes: bool,
+    ) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<SqlError> + Send + 'static,
+    {
+        let permit = self.permits.acquire().await;
+        let store = Arc::clone(self);
+        let answer = tokio::task::spawn_blocking(move || store.run_now(&mut work, writes)).await;
+        drop(permit);
+        answer.unwrap_or_else(|panic| Err(SqlError::Invalid(panic.to_string()).into()))
+    }
+
+    fn run_now<T, E: From<SqlError>>(
+        &self,
+        work: &mut impl FnMut(&mut Tx<'_>) -> Result<T, E>,
+        writes: bool,
+    ) -> Result<T, E> {
+        let mut pause = PAUSE;
+        for _ in 0..ATTEMPTS_MAX {
+            let idle = self.idle.lock().pop();
+            let reused = idle.is_some();
+            let mut session = match idle {
+                Some(session) => session,
+                None => self.connect()?,
+            };
+            match attempt(&mut session, work, writes) {
+                Attempt::Ended(answer) => {
+                    self.keep(session);
+                    return answer;
+                }
+                Attempt::Collided => {
+                    self.keep(session);
+                    std::thread::sleep(pause);
+                    pause = (pause * 2).min(PAUSE * 64);
+                }
+                // A pooled session may have been closed by the server while it was idle.
+                Attempt::NeverBegan(_) if reused => {}
+                Attempt::NeverBegan(refusal) => return Err(refusal.into()),
+            }
+        }
+        Err(SqlError::Contended(ATTEMPTS_MAX).into())
+    }
+
+    fn keep(&self, session: Session) {
+        if !session.client.is_closed() {
+            self.idle.lock().push(session);
+        }
+    }
+
+    fn connect(&self) -> Result<Session, SqlError> {
+        let unavailable = |error: postgres::Error| SqlError::Unavailable(error.to_string());
+        let mut client = self.config.connect(NoTls).map_err(unavailable)?;
+        client
+            .batch_execute(&format!("SET search_path TO {}", self.schema))
+            .map_err(|error| SqlError::from_postgres(&error))?;
+        Ok(Session { client, statements: Statements::new() })
+    }
+}
+
+enum Attempt<T, E> {
+    Ended(Result<T, E>),
+    Collided,
+    NeverBegan(SqlError),
+}
+
+fn attempt<T, E: From<SqlError>>(
+    session: &mut Session,
+    work: &mut impl FnMut(&mut Tx<'_>) -> Result<T, E>,
+    writes: bool,
+) -> Attempt<T, E> {
+    let begun = session
+        .client
+        .build_transaction()
+        .isolation_level(IsolationLevel::Serializable)
+        .read_only(!writes)
+        .start();
+    let transaction = match begun {
+        Ok(transaction) => transaction,
+        Err(error) => return Attempt::NeverBegan(SqlError::from_postgres(&error)),
+    };
+    let mut tx = Tx::postgres(transaction, &mut session.statements);
+    let answer = work(&mut tx);
+    if tx.collided {
+        return Attempt::Collided;
+    }
+    let committed = match (answer.is_ok(), tx.into_postgres()) {
+        (true, Some(transaction)) => transaction.commit(),
+        // Dropped without a commit, a transaction is rolled back.
+        _ => Ok(()),
+    };
+    match committed.map_err(|error| SqlError::from_postgres(&error)) {
+        Ok(()) => Attempt::Ended(answer),
+        Err(SqlError::Contended(_)) => Attempt::Collided,
+        Err(refusal) => Attempt::Ended(Err(refusal.into())),
+    }
+}

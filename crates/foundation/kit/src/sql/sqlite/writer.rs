@@ -1,0 +1,163 @@
+//! Group commit: many transactions, one flush.
+//!
+//! Each job runs in a savepoint; the batch commits once; only then does any caller hear of it.
+//! While a commit is being flushed the next batch gathers. Cost of a batch of n jobs: one
+//! `fdatasync` (0.3 to 4 ms) and n times two prepared savepoint statements (about 1 us each).
+
+use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use parking_lot::Mutex;
+use rusqlite::Connection;
+use tokio::sync::oneshot;
+
+use super::{SqlError, Sqlite, Tx, run_prepared};
+
+/// Writes that may wait for the writer; one more is refused at once.
+const WAITING_MAX: usize = 65_536;
+/// Jobs under one commit: bounds how long the first of them waits for the last.
+const BATCH_MAX: usize = 512;
+
+/// Jobs that wait, and whether a thread is at work on them.
+#[derive(Default)]
+pub(super) struct Queue(Mutex<Waiting>);
+
+#[derive(Default)]
+struct Waiting {
+    jobs: VecDeque<Box<dyn Job>>,
+    writing: bool,
+}
+
+/// A transaction on its way: run in a savepoint, then told how the commit ended.
+trait Job: Send {
+    /// True when what it did is to be kept.
+    fn run(&mut self, tx: &mut Tx<'_>) -> bool;
+    fn finish(self: Box<Self>, committed: Result<(), SqlError>);
+}
+
+struct Write<F, T, E> {
+    work: F,
+    outcome: Option<Result<T, E>>,
+    caller: oneshot::Sender<Result<T, E>>,
+}
+
+impl<F, T, E> Job for Write<F, T, E>
+where
+    F: FnMut(&mut Tx<'_>) -> Result<T, E> + Send,
+    T: Send,
+    E: From<SqlError> + Send,
+{
+    fn run(&mut self, tx: &mut Tx<'_>) -> bool {
+        let outcome = catch_unwind(AssertUnwindSafe(|| (self.work)(tx))).unwrap_or_else(|_| {
+            Err(SqlError::Invalid("the transaction's code panicked".to_owned()).into())
+        });
+        self.outcome.insert(outcome).is_ok()
+    }
+
+    fn finish(self: Box<Self>, committed: Result<(), SqlError>) {
+        let outcome = match (committed, self.outcome) {
+            (Ok(()), Some(outcome)) => outcome,
+            (Ok(()), None) => Err(SqlError::Invalid("the job never ran".to_owned()).into()),
+            (Err(refusal), _) => Err(refusal.into()),
+        };
+        // A caller that went away no longer wants the answer.
+        let _ = self.caller.send(outcome);
+    }
+}
+
+impl Sqlite {
+    pub(in super::super) async fn write<T, E>(
+        self: &Arc<Self>,
+        work: impl FnMut(&mut Tx<'_>) -> Result<T, E> + Send + 'static,
+    ) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<SqlError> + Send + 'static,
+    {
+        let (caller, answer) = oneshot::channel();
+        self.enqueue(Box::new(Write { work, outcome: None, caller }))?;
+        answer.await.unwrap_or_else(|_| {
+            Err(SqlError::Unavailable("the database is being closed".to_owned()).into())
+        })
+    }
+
+    fn enqueue(self: &Arc<Self>, job: Box<dyn Job>) -> Result<(), SqlError> {
+        let mut waiting = self.queue.0.lock();
+        if waiting.jobs.len() >= WAITING_MAX {
+            let what = format!("{WAITING_MAX} writes are waiting; try again shortly");
+            return Err(SqlError::Unavailable(what));
+        }
+        waiting.jobs.push_back(job);
+        if !waiting.writing {
+            waiting.writing = true;
+            let sqlite = Arc::clone(self);
+            tokio::task::spawn_blocking(move || sqlite.write_all_waiting());
+        }
+        Ok(())
+    }
+
+    /// The writer's thread: from the first job until none waits.
+    fn write_all_waiting(&self) {
+        let mut writer = self.writer.lock();
+        loop {
+            let mut waiting = self.queue.0.lock();
+            let count = waiting.jobs.len().min(BATCH_MAX);
+            if count == 0 {
+                waiting.writing = false;
+                return;
+            }
+            let jobs = waiting.jobs.drain(..count).collect();
+            let pressed = !waiting.jobs.is_empty();
+            drop(waiting);
+            if writer.is_none() {
+                *writer = self.connect_writer().ok();
+            }
+            match writer.as_ref() {
+                Some(connection) => commit_together(connection, jobs, &self.name()),
+                None => finish_all(jobs, &Err(SqlError::Unavailable(self.name()))),
+            }
+            self.checkpoint_when_due(&mut writer, pressed);
+        }
+    }
+
+    pub(super) fn log_pages(&self) -> u64 {
+        self.wal_pages.load(Ordering::Relaxed)
+    }
+}
+
+fn commit_together(connection: &Connection, mut jobs: Vec<Box<dyn Job>>, store: &str) {
+    let committed = run_prepared(connection, "BEGIN IMMEDIATE", store).and_then(|()| {
+        jobs.iter_mut().try_for_each(|job| run_in_savepoint(connection, job.as_mut(), store))?;
+        run_prepared(connection, "COMMIT", store)
+    });
+    if committed.is_err() && !connection.is_autocommit() {
+        // Best effort: a failed rollback leaves the next BEGIN to report it.
+        let _ = run_prepared(connection, "ROLLBACK", store);
+    }
+    finish_all(jobs, &committed);
+}
+
+/// Err only when the whole batch is lost: SQLite itself rolls back on a full or failing disk.
+fn run_in_savepoint(
+    connection: &Connection,
+    job: &mut dyn Job,
+    store: &str,
+) -> Result<(), SqlError> {
+    run_prepared(connection, "SAVEPOINT job", store)?;
+    let keep = job.run(&mut Tx::sqlite(connection, store));
+    if connection.is_autocommit() {
+        return Err(SqlError::Full(store.to_owned()));
+    }
+    if !keep {
+        run_prepared(connection, "ROLLBACK TO job", store)?;
+    }
+    run_prepared(connection, "RELEASE job", store)
+}
+
+fn finish_all(jobs: Vec<Box<dyn Job>>, committed: &Result<(), SqlError>) {
+    for job in jobs {
+        job.finish(committed.clone());
+    }
+}
