@@ -127,6 +127,14 @@ impl Postgres {
     }
 }
 
+impl Drop for Postgres {
+    /// Ending a session blocks, which the asynchronous task that drops the handle must not.
+    fn drop(&mut self) {
+        let sessions = std::mem::take(&mut *self.idle.lock());
+        std::thread::spawn(move || drop(sessions));
+    }
+}
+
 enum Attempt<T, E> {
     Ended(Result<T, E>),
     Collided,
