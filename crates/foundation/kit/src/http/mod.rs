@@ -13,9 +13,11 @@
 
 pub mod address;
 pub mod body;
+pub mod cursor;
 pub mod json;
 pub mod problem;
 
 pub use body::BodyLimit;
+pub use cursor::{Cursor, Page, PageQuery};
 pub use json::{Json, Path, Query};
 pub use problem::Problem;
