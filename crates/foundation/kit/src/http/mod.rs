@@ -11,13 +11,26 @@
 //!
 //! It knows no route and no system; credentials are `kit::auth`'s.
 
+mod activity;
 pub mod address;
 pub mod body;
+mod connection;
 pub mod cursor;
+pub mod drain;
+pub mod faults;
 pub mod json;
+pub mod listener;
 pub mod problem;
+mod roster;
+pub mod tls;
+mod turn_away;
 
 pub use body::BodyLimit;
+pub use connection::{BoxFuture, Handler, Peer, Response, Routed};
 pub use cursor::{Cursor, Page, PageQuery};
+pub use drain::{Drain, DrainTrigger};
+pub use faults::Faults;
 pub use json::{Json, Path, Query};
+pub use listener::{Bind, BindError, Bound, bind};
 pub use problem::Problem;
+pub use tls::{Tls, TlsError};
