@@ -1,1 +1,4 @@
 //! Placeholder of the crate map.
+
+pub mod base62;
+pub mod code;
