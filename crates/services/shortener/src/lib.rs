@@ -4,3 +4,4 @@ pub mod base62;
 pub mod code;
 pub mod permutation;
 pub mod ranges;
+pub mod target;
