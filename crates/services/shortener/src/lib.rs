@@ -1,1 +1,7 @@
 //! Placeholder of the crate map.
+
+pub mod base62;
+pub mod code;
+pub mod permutation;
+pub mod ranges;
+pub mod target;
