@@ -10,6 +10,7 @@
 //! - [`sql`]: retriable transactions on SQLite or PostgreSQL; the outbox.
 //! - [`files`]: immutable files and tails, and the barrier that makes a fork consistent.
 //! - [`clock`], [`entropy`]: the only places that read the machine's time and randomness.
+//! - [`worker`]: background work, named and ended in order.
 //! - [`telemetry`]: metrics, logs and traces.
 //! - [`limits`]: token buckets by key.
 //! - [`capacity`]: what an availability target and a load assumption come to.
@@ -28,3 +29,4 @@ pub mod namespace;
 pub mod sql;
 pub mod system;
 pub mod telemetry;
+pub mod worker;

@@ -17,7 +17,8 @@ const SCHEMA: &[Migration] = &[
     Migration {
         number: 2,
         name: "every portable type",
-        sql: "ALTER TABLE account ADD COLUMN open BOOLEAN; ALTER TABLE account ADD COLUMN photo BLOB;
+        sql:
+            "ALTER TABLE account ADD COLUMN open BOOLEAN; ALTER TABLE account ADD COLUMN photo BLOB;
               ALTER TABLE account ADD COLUMN score DOUBLE",
     },
 ];
@@ -118,8 +119,7 @@ async fn every_type_comes_back(db: Db) {
         })
         .await
         .unwrap_or_else(|error: SqlError| panic!("{error}"));
-    let full =
-        ("Zoë \u{1F980}".to_owned(), i64::MAX, Some(true), Some(vec![0, 255, 7]), Some(1.5));
+    let full = ("Zoë \u{1F980}".to_owned(), i64::MAX, Some(true), Some(vec![0, 255, 7]), Some(1.5));
     assert_eq!(rows, [full, (String::new(), 0, None, None, None)]);
 }
 
@@ -274,11 +274,8 @@ async fn what_was_committed_is_there_after_reopening() {
 async fn a_damaged_or_newer_file_is_refused_by_name() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("suite.db");
-    let options = |migrations| OpenOptions {
-        path: path.clone(),
-        migrations,
-        durability: Durability::Flush,
-    };
+    let options =
+        |migrations| OpenOptions { path: path.clone(), migrations, durability: Durability::Flush };
     drop(Db::open_sqlite(&options(SCHEMA)).unwrap());
     let newer = Db::open_sqlite(&options(&SCHEMA[..1])).err().unwrap().to_string();
     assert!(newer.contains("suite.db is at schema 2, newer than the 1 known here"), "{newer}");

@@ -1,5 +1,331 @@
-//! Namespaces, to come.
+//! Namespaces: the unit of isolation, quota, backup, fork and deletion; in `serve` the tenant.
+//!
+//! One directory holds the state of every system of a namespace. Crash recovery, opening a fork and
+//! opening a backup are the same path: files are found and opened.
+//!
+//! Invariants:
+//! - A directory under its final name is whole: it is made beside it and renamed.
+//! - An instance that a request still holds keeps its own (unlinked) files after a reset or drop;
+//!   it can never touch those of the namespace's next life.
 
+mod instances;
 mod name;
 
+use std::collections::HashMap;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use thiserror::Error;
+use tokio::sync::Mutex;
+
+use crate::clock::{Clock, Timestamp};
+use crate::entropy::Entropy;
+use crate::files;
+use crate::sql::{Durability, SqlError};
+use crate::system::OpenError;
+use crate::telemetry::metrics::Metrics;
+
+pub use instances::Namespace;
 pub use name::{BadName, NAME_BYTES_MAX, NamespaceName};
+
+/// Namespaces in one data directory.
+pub const NAMESPACES_MAX: usize = 100_000;
+
+/// Why something could not be done to a namespace.
+#[derive(Debug, Clone, Error)]
+pub enum NamespaceError {
+    /// No such namespace.
+    #[error("there is no namespace {0}; make it with `backplane namespace new {0}`")]
+    NotFound(NamespaceName),
+    /// The name is taken.
+    #[error("namespace {0} exists already; choose another name, or reset or drop it")]
+    Exists(NamespaceName),
+    /// The default namespace stays.
+    #[error("namespace {0} cannot be dropped; reset it to empty it")]
+    Kept(NamespaceName),
+    /// [`NAMESPACES_MAX`] is reached.
+    #[error("there are {NAMESPACES_MAX} namespaces, the most a data directory holds; drop some")]
+    TooMany,
+    /// Rows are kept in a database server, which has no fork.
+    #[error("rows are in an external database, which cannot be {0}; use its own tools")]
+    External(&'static str),
+    /// A system could not be opened.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// The file system refused.
+    #[error("{0}")]
+    Storage(SqlError),
+}
+
+/// How namespaces keep their state.
+#[derive(Clone, Debug)]
+pub struct StateSettings {
+    /// The data directory; namespaces lie below it in `namespaces/`.
+    pub data_dir: PathBuf,
+    /// When a commit counts.
+    pub durability: Durability,
+    /// A PostgreSQL URL, when rows are to be kept there.
+    pub sql_url: Option<String>,
+    /// Whether a name is made on first use: `dev` only.
+    pub create_on_use: bool,
+}
+
+/// A namespace as an operator sees it.
+#[derive(Clone, Debug)]
+pub struct NamespaceInfo {
+    /// Its name.
+    pub name: NamespaceName,
+    /// When its directory was made.
+    pub created_at: Timestamp,
+    /// What its files come to; a page that forks share counts for each.
+    pub bytes: u64,
+    /// Whether any system of it is open.
+    pub open: bool,
+}
+
+/// All namespaces of a data directory.
+pub struct Namespaces {
+    root: PathBuf,
+    settings: StateSettings,
+    entropy: Entropy,
+    metrics: Metrics,
+    open: ArcSwap<HashMap<NamespaceName, Arc<Namespace>>>,
+    /// One of create, fork, reset, drop at a time.
+    change: Mutex<()>,
+}
+
+impl Namespaces {
+    /// Finds the namespaces below `settings.data_dir`, and makes `default` if it is missing.
+    ///
+    /// # Errors
+    /// [`NamespaceError::Storage`] when the directory cannot be made or read.
+    pub fn open(
+        settings: StateSettings,
+        entropy: Entropy,
+        metrics: Metrics,
+    ) -> Result<Self, NamespaceError> {
+        let root = settings.data_dir.join("namespaces");
+        let namespaces = Self {
+            root,
+            settings,
+            entropy,
+            metrics,
+            open: ArcSwap::default(),
+            change: Mutex::default(),
+        };
+        let default = namespaces.dir_of(&NamespaceName::default_name());
+        fs::create_dir_all(&default).map_err(|error| storage(&default, &error))?;
+        Ok(namespaces)
+    }
+
+    /// The namespace `name` if something of it is open already: no waiting, no lock.
+    pub fn opened(&self, name: &NamespaceName) -> Option<Arc<Namespace>> {
+        self.open.load().get(name).cloned()
+    }
+
+    /// The namespace `name`; its systems are opened one by one as they are asked for.
+    ///
+    /// # Errors
+    /// [`NamespaceError::NotFound`], unless names are made on first use.
+    pub fn get(&self, name: &NamespaceName) -> Result<Arc<Namespace>, NamespaceError> {
+        if let Some(namespace) = self.opened(name) {
+            return Ok(namespace);
+        }
+        let dir = self.dir_of(name);
+        if !dir.is_dir() {
+            if !self.settings.create_on_use {
+                return Err(NamespaceError::NotFound(name.clone()));
+            }
+            fs::create_dir(&dir).or_else(already_there).map_err(|e| storage(&dir, &e))?;
+        }
+        let made = Arc::new(Namespace::new(name.clone(), dir, Clock::system(), self));
+        self.open.rcu(|open| {
+            let mut open = HashMap::clone(open);
+            open.entry(name.clone()).or_insert_with(|| Arc::clone(&made));
+            open
+        });
+        Ok(self.opened(name).unwrap_or(made))
+    }
+
+    /// Makes an empty namespace.
+    ///
+    /// # Errors
+    /// [`NamespaceError::Exists`], [`NamespaceError::TooMany`], [`NamespaceError::Storage`].
+    pub async fn create(&self, name: &NamespaceName) -> Result<(), NamespaceError> {
+        let _changing = self.change.lock().await;
+        let dir = self.dir_of(name);
+        match fs::create_dir(&dir) {
+            Ok(()) => self.flush_root(),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                Err(NamespaceError::Exists(name.clone()))
+            }
+            Err(error) => Err(storage(&dir, &error)),
+        }
+    }
+
+    /// All namespaces, by name.
+    ///
+    /// # Errors
+    /// [`NamespaceError::Storage`].
+    pub fn list(&self) -> Result<Vec<NamespaceInfo>, NamespaceError> {
+        let refused = |error: io::Error| storage(&self.root, &error);
+        let mut infos = Vec::new();
+        for entry in fs::read_dir(&self.root).map_err(refused)? {
+            let entry = entry.map_err(refused)?;
+            // Directories being made or unmade begin with a dot, which no name does.
+            let Ok(name) = entry.file_name().to_string_lossy().parse::<NamespaceName>() else {
+                continue;
+            };
+            infos.push(self.info(name, &entry.path()).map_err(refused)?);
+        }
+        infos.sort_by(|one, other| one.name.cmp(&other.name));
+        Ok(infos)
+    }
+
+    fn info(&self, name: NamespaceName, dir: &Path) -> io::Result<NamespaceInfo> {
+        let made = fs::metadata(dir)?;
+        let made = made.created().or_else(|_| made.modified())?;
+        let since_us = made.duration_since(std::time::UNIX_EPOCH).map_or(0, |s| s.as_micros());
+        let created_at = Timestamp::from_micros(i64::try_from(since_us).unwrap_or(i64::MAX));
+        let open = self.opened(&name).is_some();
+        Ok(NamespaceInfo { name, created_at, bytes: files::bytes_below(dir)?, open })
+    }
+
+    /// Makes `to` a copy of `from` at this moment; both then go their own ways. The cost is that of
+    /// the open logs, a few megabytes each at most, whatever the size of the state.
+    ///
+    /// # Errors
+    /// [`NamespaceError::NotFound`], [`NamespaceError::Exists`], [`NamespaceError::External`],
+    /// [`NamespaceError::Storage`].
+    pub async fn fork(
+        &self,
+        from: &NamespaceName,
+        to: &NamespaceName,
+    ) -> Result<(), NamespaceError> {
+        self.refuse_external("forked")?;
+        let _changing = self.change.lock().await;
+        let (source, target) = (self.get_existing(from)?, self.dir_of(to));
+        if target.exists() {
+            return Err(NamespaceError::Exists(to.clone()));
+        }
+        let making = self.hidden(to);
+        let staged = making.clone();
+        let copied = tokio::task::spawn_blocking(move || source.snapshot(&staged)).await;
+        copied
+            .unwrap_or_else(|panic| Err(io::Error::other(panic)))
+            .and_then(|()| fs::rename(&making, &target))
+            .map_err(|error| storage(&making, &error))?;
+        self.flush_root()
+    }
+
+    /// Empties `name`.
+    ///
+    /// # Errors
+    /// [`NamespaceError::NotFound`], [`NamespaceError::External`], [`NamespaceError::Storage`].
+    pub async fn reset(&self, name: &NamespaceName) -> Result<(), NamespaceError> {
+        self.refuse_external("reset")?;
+        let _changing = self.change.lock().await;
+        self.get_existing(name)?;
+        self.unlink(name).await?;
+        let dir = self.dir_of(name);
+        fs::create_dir(&dir).map_err(|error| storage(&dir, &error))?;
+        self.flush_root()
+    }
+
+    /// Removes `name` and all it holds.
+    ///
+    /// # Errors
+    /// [`NamespaceError::NotFound`], [`NamespaceError::Kept`] for `default`,
+    /// [`NamespaceError::External`], [`NamespaceError::Storage`].
+    pub async fn remove(&self, name: &NamespaceName) -> Result<(), NamespaceError> {
+        self.refuse_external("dropped")?;
+        if name.as_str() == NamespaceName::DEFAULT {
+            return Err(NamespaceError::Kept(name.clone()));
+        }
+        let _changing = self.change.lock().await;
+        self.get_existing(name)?;
+        self.unlink(name).await?;
+        self.flush_root()
+    }
+
+    /// Makes `to` a consistent copy of every namespace, while serving. Blocks.
+    ///
+    /// # Errors
+    /// [`NamespaceError::External`] or [`NamespaceError::Storage`].
+    pub fn snapshot_all(&self, to: &Path) -> Result<(), NamespaceError> {
+        self.refuse_external("copied")?;
+        for info in self.list()? {
+            let namespace = self.get(&info.name)?;
+            let target = to.join("namespaces").join(info.name.as_str());
+            namespace.snapshot(&target).map_err(|error| storage(&target, &error))?;
+        }
+        Ok(())
+    }
+
+    /// Ends all background work and closes every instance.
+    pub async fn close(&self) {
+        let open = self.open.swap(Arc::default());
+        for namespace in open.values() {
+            namespace.close().await;
+        }
+    }
+
+    async fn unlink(&self, name: &NamespaceName) -> Result<(), NamespaceError> {
+        let removed = self.opened(name);
+        self.open.rcu(|open| {
+            let mut open = HashMap::clone(open);
+            open.remove(name);
+            open
+        });
+        let (dir, gone) = (self.dir_of(name), self.hidden(name));
+        fs::rename(&dir, &gone).map_err(|error| storage(&dir, &error))?;
+        if let Some(namespace) = removed {
+            // What it still flushes goes to files that are about to be unlinked.
+            tokio::spawn(async move { namespace.close().await });
+        }
+        tokio::task::spawn_blocking(move || fs::remove_dir_all(gone));
+        Ok(())
+    }
+
+    fn get_existing(&self, name: &NamespaceName) -> Result<Arc<Namespace>, NamespaceError> {
+        if !self.dir_of(name).is_dir() {
+            return Err(NamespaceError::NotFound(name.clone()));
+        }
+        self.get(name)
+    }
+
+    fn dir_of(&self, name: &NamespaceName) -> PathBuf {
+        self.root.join(name.as_str())
+    }
+
+    fn hidden(&self, name: &NamespaceName) -> PathBuf {
+        self.root.join(format!(".{name}.{}", self.entropy.text(8)))
+    }
+
+    fn refuse_external(&self, what: &'static str) -> Result<(), NamespaceError> {
+        match self.settings.sql_url {
+            Some(_) => Err(NamespaceError::External(what)),
+            None => Ok(()),
+        }
+    }
+
+    fn flush_root(&self) -> Result<(), NamespaceError> {
+        match self.settings.durability {
+            Durability::Buffered => Ok(()),
+            Durability::Flush => {
+                files::flush_folder(&self.root).map_err(|error| storage(&self.root, &error))
+            }
+        }
+    }
+}
+
+fn already_there(error: io::Error) -> io::Result<()> {
+    if error.kind() == io::ErrorKind::AlreadyExists { Ok(()) } else { Err(error) }
+}
+
+fn storage(path: &Path, error: &io::Error) -> NamespaceError {
+    NamespaceError::Storage(SqlError::from_io(path, error))
+}

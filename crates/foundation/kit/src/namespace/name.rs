@@ -42,7 +42,7 @@ impl FromStr for NamespaceName {
     fn from_str(text: &str) -> Result<Self, BadName> {
         let inner = |byte: &u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
         let bytes = text.as_bytes();
-        let ends_well = bytes.first().is_some_and(|b| inner(b)) && bytes.last().is_some_and(inner);
+        let ends_well = bytes.first().is_some_and(inner) && bytes.last().is_some_and(inner);
         let all_well = bytes.iter().all(|byte| inner(byte) || *byte == b'-');
         if ends_well && all_well && bytes.len() <= NAME_BYTES_MAX {
             Ok(Self(Arc::from(text)))

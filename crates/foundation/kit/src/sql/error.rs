@@ -39,9 +39,25 @@ impl SqlError {
     pub fn is_temporary(&self) -> bool {
         matches!(
             self,
-            Self::Full(_) | Self::ReadOnly(..) | Self::Unavailable(_) | Self::Contended(_)
+            Self::Full(_)
+                | Self::ReadOnly(..)
+                | Self::Unavailable(_)
+                | Self::Contended(_)
                 | Self::Io(..)
         )
+    }
+
+    /// What a failed file operation on `path` means for the store it belongs to.
+    pub fn from_io(path: &std::path::Path, error: &std::io::Error) -> Self {
+        use std::io::ErrorKind;
+        let store = path.display().to_string();
+        match error.kind() {
+            ErrorKind::StorageFull | ErrorKind::QuotaExceeded => Self::Full(store),
+            ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => {
+                Self::ReadOnly(store, error.to_string())
+            }
+            _ => Self::Io(store, error.to_string()),
+        }
     }
 
     pub(super) fn from_sqlite(store: &str, error: &rusqlite::Error) -> Self {
@@ -66,9 +82,7 @@ impl SqlError {
             ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase => {
                 Self::Corrupt(store.to_owned(), text)
             }
-            ErrorCode::SystemIoFailure | ErrorCode::CannotOpen => {
-                Self::Io(store.to_owned(), text)
-            }
+            ErrorCode::SystemIoFailure | ErrorCode::CannotOpen => Self::Io(store.to_owned(), text),
             ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked => Self::Contended(1),
             _ => Self::Invalid(text),
         }

@@ -76,8 +76,7 @@ pub async fn relay_once(db: &Db, destination: &impl Destination) -> Result<usize
     let Some(last) = events.last().map(|event| event.id) else { return Ok(0) };
     let count = events.len();
     destination.deliver(events).await.map_err(SqlError::Unavailable)?;
-    db.write(move |tx| tx.execute("DELETE FROM kit_outbox WHERE id <= ?1", &[last.into()]))
-        .await?;
+    db.write(move |tx| tx.execute("DELETE FROM kit_outbox WHERE id <= ?1", &[last.into()])).await?;
     Ok(count)
 }
 

@@ -41,14 +41,13 @@ impl Postgres {
             schema.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_'),
             "a schema is named by a system and a namespace, both checked: {schema}"
         );
-        let store = Self {
-            config,
-            schema,
-            idle: Mutex::default(),
-            permits: Semaphore::new(SESSIONS_MAX),
-        };
+        let store =
+            Self { config, schema, idle: Mutex::default(), permits: Semaphore::new(SESSIONS_MAX) };
         store.create_schema()?;
-        store.run_now(&mut |tx: &mut Tx<'_>| migrate::migrate(tx, &store.schema, migrations), true)?;
+        store.run_now(
+            &mut |tx: &mut Tx<'_>| migrate::migrate(tx, &store.schema, migrations),
+            true,
+        )?;
         Ok(store)
     }
 
@@ -56,11 +55,9 @@ impl Postgres {
     fn create_schema(&self) -> Result<(), SqlError> {
         let sql = format!("CREATE SCHEMA IF NOT EXISTS {}", self.schema);
         let mut session = self.connect()?;
-        session.client.batch_execute(&sql).or_else(|error| {
-            match SqlError::from_postgres(&error) {
-                SqlError::Duplicate(_) => Ok(()),
-                refusal => Err(refusal),
-            }
+        session.client.batch_execute(&sql).or_else(|error| match SqlError::from_postgres(&error) {
+            SqlError::Duplicate(_) => Ok(()),
+            refusal => Err(refusal),
         })
     }
 

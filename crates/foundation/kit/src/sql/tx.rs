@@ -52,13 +52,12 @@ impl<'t> Tx<'t> {
                 .and_then(|mut statement| statement.execute(rusqlite::params_from_iter(parameters)))
                 .map(|changed| changed as u64)
                 .map_err(|error| SqlError::from_sqlite(store, &error)),
-            Engine::Postgres { transaction, statements } => {
-                prepare(transaction, statements, sql).and_then(|statement| {
+            Engine::Postgres { transaction, statements } => prepare(transaction, statements, sql)
+                .and_then(|statement| {
                     transaction
                         .execute(&statement, &references(parameters))
                         .map_err(|error| SqlError::from_postgres(&error))
-                })
-            }
+                }),
         };
         self.note(changed)
     }
@@ -79,16 +78,15 @@ impl<'t> Tx<'t> {
                     .map_err(|error| SqlError::from_sqlite(store, &error))
                     .and_then(|rows| rows)
             }
-            Engine::Postgres { transaction, statements } => {
-                prepare(transaction, statements, sql).and_then(|statement| {
+            Engine::Postgres { transaction, statements } => prepare(transaction, statements, sql)
+                .and_then(|statement| {
                     transaction
                         .query(&statement, &references(parameters))
                         .map_err(|error| SqlError::from_postgres(&error))?
                         .iter()
                         .map(|row| read(&Row(RowSource::Postgres(row))))
                         .collect()
-                })
-            }
+                }),
         };
         self.note(rows)
     }

@@ -2,11 +2,11 @@
 
 use std::fs::{self, File};
 use std::os::unix::fs::MetadataExt;
+use std::sync::atomic::Ordering;
 
 use parking_lot::MutexGuard;
 use rusqlite::Connection;
 
-use super::image::io_error;
 use super::{Durability, SqlError, Sqlite, run_prepared};
 
 /// A log of this many pages (4 MB) is moved when the writer has nothing else to do...
@@ -42,10 +42,8 @@ impl Sqlite {
         self.checkpoint(&mut writer)
     }
 
-    fn checkpoint(
-        &self,
-        writer: &mut MutexGuard<'_, Option<Connection>>,
-    ) -> Result<(), SqlError> {
+    fn checkpoint(&self, writer: &mut MutexGuard<'_, Option<Connection>>) -> Result<(), SqlError> {
+        self.refuse_if_replaced()?;
         if self.is_shared()? {
             self.unshare(writer)?;
         }
@@ -61,7 +59,8 @@ impl Sqlite {
     }
 
     fn is_shared(&self) -> Result<bool, SqlError> {
-        let file = fs::metadata(&self.path).map_err(|error| io_error(&self.path, &error))?;
+        let file =
+            fs::metadata(&self.path).map_err(|error| SqlError::from_io(&self.path, &error))?;
         Ok(file.nlink() > 1)
     }
 
@@ -69,7 +68,7 @@ impl Sqlite {
     /// not files. No connection may keep the old file open past the swap, for it would miss what
     /// later checkpoints bring.
     fn unshare(&self, writer: &mut MutexGuard<'_, Option<Connection>>) -> Result<(), SqlError> {
-        let refused = |error: std::io::Error| io_error(&self.path, &error);
+        let refused = |error: std::io::Error| SqlError::from_io(&self.path, &error);
         let own = self.path.with_extension("db.own");
         fs::copy(&self.path, &own).map_err(refused)?;
         if self.durability == Durability::Flush {
@@ -82,6 +81,7 @@ impl Sqlite {
         if let Some(folder) = self.path.parent() {
             File::open(folder).and_then(|folder| folder.sync_all()).map_err(refused)?;
         }
+        self.inode.store(super::inode_of(&self.path)?, Ordering::Relaxed);
         **writer = Some(self.connect_writer()?);
         Ok(())
     }
@@ -96,9 +96,8 @@ impl Sqlite {
             return Err(SqlError::Unavailable(self.name()));
         };
         run_prepared(connection, "BEGIN", &self.name())?;
-        let verdict = connection.query_row("PRAGMA integrity_check(1)", (), |row| {
-            row.get::<_, String>(0)
-        });
+        let verdict =
+            connection.query_row("PRAGMA integrity_check(1)", (), |row| row.get::<_, String>(0));
         run_prepared(connection, "COMMIT", &self.name())?;
         match verdict {
             Ok(verdict) if verdict == "ok" => Ok(()),

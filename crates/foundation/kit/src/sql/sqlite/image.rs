@@ -25,7 +25,7 @@ pub(super) fn create_if_absent(options: &OpenOptions) -> Result<(), SqlError> {
         return Ok(());
     }
     let image = image_of(options.migrations)?;
-    let refused = |error: std::io::Error| io_error(path, &error);
+    let refused = |error: std::io::Error| SqlError::from_io(path, &error);
     // Under its final name only when whole: a crash half-way leaves no short database behind.
     let unfinished = path.with_extension("db.new");
     let mut file = File::create(&unfinished).map_err(refused)?;
@@ -49,10 +49,10 @@ pub(super) fn refuse_if_torn(connection: &Connection, path: &Path) -> Result<(),
     read("SELECT COUNT(*) FROM sqlite_schema")
         .map_err(|error| SqlError::from_sqlite(&store, &error))?;
     let mut header = [0; 100];
-    let file = File::open(path).map_err(|error| io_error(path, &error))?;
+    let file = File::open(path).map_err(|error| SqlError::from_io(path, &error))?;
     std::os::unix::fs::FileExt::read_exact_at(&file, &mut header, 0)
-        .map_err(|error| io_error(path, &error))?;
-    let bytes = file.metadata().map_err(|error| io_error(path, &error))?.len();
+        .map_err(|error| SqlError::from_io(path, &error))?;
+    let bytes = file.metadata().map_err(|error| SqlError::from_io(path, &error))?.len();
     // Bytes 28-31: size in pages at the last checkpoint (sqlite.org/fileformat2.html, 1.3).
     let pages = u32::from_be_bytes([header[28], header[29], header[30], header[31]]);
     if bytes < u64::from(pages) * PAGE_BYTES {
@@ -60,19 +60,6 @@ pub(super) fn refuse_if_torn(connection: &Connection, path: &Path) -> Result<(),
         return Err(SqlError::Corrupt(store, what));
     }
     Ok(())
-}
-
-pub(super) fn io_error(path: &Path, error: &std::io::Error) -> SqlError {
-    let store = path.display().to_string();
-    match error.kind() {
-        std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => {
-            SqlError::Full(store)
-        }
-        std::io::ErrorKind::PermissionDenied | std::io::ErrorKind::ReadOnlyFilesystem => {
-            SqlError::ReadOnly(store, error.to_string())
-        }
-        _ => SqlError::Io(store, error.to_string()),
-    }
 }
 
 fn image_of(migrations: &'static [Migration]) -> Result<Arc<[u8]>, SqlError> {

@@ -11,6 +11,7 @@ mod image;
 mod vfs;
 mod writer;
 
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -39,6 +40,9 @@ pub struct Sqlite {
     readers: RwLock<Mutex<Vec<Connection>>>,
     reader_permits: Semaphore,
     wal_pages: Arc<AtomicU64>,
+    /// The main file this was opened on. Another one under its name belongs to the namespace's
+    /// next life.
+    inode: AtomicU64,
 }
 
 impl Sqlite {
@@ -54,6 +58,7 @@ impl Sqlite {
             readers: RwLock::default(),
             reader_permits: Semaphore::new(READERS_MAX),
             wal_pages: Arc::new(AtomicU64::new(0)),
+            inode: AtomicU64::new(inode_of(&options.path)?),
         };
         let writer = sqlite.connect_writer()?;
         image::refuse_if_torn(&writer, &options.path)?;
@@ -134,7 +139,17 @@ impl Sqlite {
             ))?;
             Ok(connection)
         };
-        open().map_err(|error| SqlError::from_sqlite(&self.name(), &error))
+        let connection = open().map_err(|error| SqlError::from_sqlite(&self.name(), &error))?;
+        self.refuse_if_replaced()?;
+        Ok(connection)
+    }
+
+    fn refuse_if_replaced(&self) -> Result<(), SqlError> {
+        if inode_of(&self.path)? == self.inode.load(Ordering::Relaxed) {
+            Ok(())
+        } else {
+            Err(SqlError::Unavailable("the namespace was reset or dropped meanwhile".to_owned()))
+        }
     }
 
     fn name(&self) -> String {
@@ -176,11 +191,11 @@ fn wal_path(main_file: &Path) -> PathBuf {
     PathBuf::from(path)
 }
 
-fn run_prepared(
-    connection: &Connection,
-    sql: &'static str,
-    store: &str,
-) -> Result<(), SqlError> {
+fn inode_of(path: &Path) -> Result<u64, SqlError> {
+    std::fs::metadata(path).map(|file| file.ino()).map_err(|error| SqlError::from_io(path, &error))
+}
+
+fn run_prepared(connection: &Connection, sql: &'static str, store: &str) -> Result<(), SqlError> {
     connection
         .prepare_cached(sql)
         .and_then(|mut statement| statement.execute(()))
@@ -194,8 +209,7 @@ fn migrate_if_needed(
     options: &OpenOptions,
 ) -> Result<(), SqlError> {
     run_prepared(connection, "BEGIN IMMEDIATE", store)?;
-    let migrated =
-        migrate::migrate(&mut Tx::sqlite(connection, store), store, options.migrations);
+    let migrated = migrate::migrate(&mut Tx::sqlite(connection, store), store, options.migrations);
     run_prepared(connection, if migrated.is_ok() { "COMMIT" } else { "ROLLBACK" }, store)?;
     migrated
 }

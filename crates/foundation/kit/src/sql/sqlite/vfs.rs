@@ -171,7 +171,8 @@ unsafe extern "C" fn open(
         return opened;
     }
     // SAFETY: SQLite passes a NUL-terminated path, and a successful open set the methods.
-    let (node, base) = unsafe { (node_of(CStr::from_ptr(name as *const c_char)), *(*file).pMethods) };
+    let (node, base) =
+        unsafe { (node_of(CStr::from_ptr(name as *const c_char)), *(*file).pMethods) };
     let Some(node) = node else { return ffi::SQLITE_OK };
     let (_, methods) = layer.methods.get_or_init(|| (base, with_shared_memory(base)));
     let handle = Handle { node, shared: 0, exclusive: 0 };
@@ -206,7 +207,8 @@ unsafe extern "C" fn close(file: *mut ffi::sqlite3_file) -> c_int {
             }
         }
     }
-    let base_close = layer().and_then(|layer| layer.methods.get()).and_then(|(base, _)| base.xClose);
+    let base_close =
+        layer().and_then(|layer| layer.methods.get()).and_then(|(base, _)| base.xClose);
     match base_close {
         // SAFETY: the base layer's close frees what its open took.
         Some(base_close) => unsafe { base_close(file) },
@@ -274,9 +276,8 @@ unsafe extern "C" fn shm_lock(
             handle.shared |= mask;
         }
     } else {
-        let free = slots.clone().all(|slot| {
-            handle.exclusive & (1 << slot) != 0 || state.locks[slot] == 0
-        });
+        let free =
+            slots.clone().all(|slot| handle.exclusive & (1 << slot) != 0 || state.locks[slot] == 0);
         if !free {
             return ffi::SQLITE_BUSY;
         }

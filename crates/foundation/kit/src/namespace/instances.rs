@@ -1,0 +1,143 @@
+//! The open systems of one namespace.
+
+use std::any::Any;
+use std::collections::HashMap;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use tokio::sync::Mutex;
+
+use super::{NamespaceError, NamespaceName, Namespaces, StateSettings};
+use crate::clock::Clock;
+use crate::entropy::Entropy;
+use crate::files::{Files, Store};
+use crate::sql::{Db, OpenOptions};
+use crate::system::{AnySystem, Ctx, OpenError};
+use crate::telemetry::metrics::Metrics;
+use crate::worker::Workers;
+
+type Instance = Arc<dyn Any + Send + Sync>;
+
+/// One namespace that is in use.
+pub struct Namespace {
+    name: NamespaceName,
+    dir: PathBuf,
+    clock: Clock,
+    files: Files,
+    settings: StateSettings,
+    entropy: Entropy,
+    metrics: Metrics,
+    workers: Workers,
+    instances: ArcSwap<HashMap<&'static str, Instance>>,
+    /// One system is opened at a time, and none while the namespace is being closed.
+    opening: Mutex<()>,
+}
+
+impl Namespace {
+    pub(super) fn new(name: NamespaceName, dir: PathBuf, clock: Clock, owner: &Namespaces) -> Self {
+        Self {
+            name,
+            dir,
+            clock,
+            files: Files::default(),
+            settings: owner.settings.clone(),
+            entropy: owner.entropy.clone(),
+            metrics: owner.metrics.clone(),
+            workers: Workers::default(),
+            instances: ArcSwap::default(),
+            opening: Mutex::default(),
+        }
+    }
+
+    /// The time of this namespace.
+    pub fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
+    /// The background work of its systems.
+    pub fn workers(&self) -> &Workers {
+        &self.workers
+    }
+
+    /// The instance of the system called `system`, if it is open.
+    pub fn instance(&self, system: &str) -> Option<Instance> {
+        self.instances.load().get(system).cloned()
+    }
+
+    /// The instance of `system`, opened now unless it is.
+    ///
+    /// # Errors
+    /// [`NamespaceError::Open`].
+    pub async fn open(&self, system: Arc<dyn AnySystem>) -> Result<Instance, NamespaceError> {
+        let _opening = self.opening.lock().await;
+        if let Some(instance) = self.instance(system.name()) {
+            return Ok(instance);
+        }
+        let (name, context) = (system.name(), self.context_of(system.as_ref()));
+        let opened = tokio::task::spawn_blocking(move || system.open_any(context()?)).await;
+        let instance = opened.unwrap_or_else(|panic| {
+            let what = format!("it failed while opening: {panic}");
+            Err(OpenError { system: name, setting: "data.dir".to_owned(), what })
+        })?;
+        self.instances.rcu(|instances| {
+            let mut instances = HashMap::clone(instances);
+            instances.insert(name, Arc::clone(&instance));
+            instances
+        });
+        Ok(instance)
+    }
+
+    /// See [`crate::files::Files::snapshot`].
+    pub(super) fn snapshot(&self, to: &Path) -> io::Result<()> {
+        self.files.snapshot(&self.dir, to)
+    }
+
+    /// Ends the background work, then lets go of the instances.
+    pub(super) async fn close(&self) {
+        let _opening = self.opening.lock().await;
+        self.workers.stop().await;
+        self.instances.store(Arc::default());
+    }
+
+    /// A closure, because opening a database blocks.
+    fn context_of(
+        &self,
+        system: &dyn AnySystem,
+    ) -> impl FnOnce() -> Result<Ctx, OpenError> + Send + use<> {
+        let (name, migrations) = (system.name(), system.migrations());
+        let dir = self.dir.join(name);
+        let (settings, namespace) = (self.settings.clone(), self.name.clone());
+        let (clock, files, workers) =
+            (self.clock.clone(), self.files.clone(), self.workers.clone());
+        let (entropy, metrics) = (self.entropy.clone(), self.metrics.clone());
+        move || {
+            let refused = |setting: &str, what: String| OpenError {
+                system: name,
+                setting: setting.to_owned(),
+                what,
+            };
+            fs::create_dir_all(&dir)
+                .map_err(|error| refused("data.dir", format!("{}: {error}", dir.display())))?;
+            let sql = match &settings.sql_url {
+                Some(url) => {
+                    let schema = format!("{name}_{}", namespace.as_str().replace('-', "_"));
+                    Db::open_postgres(url, schema, migrations)
+                        .map_err(|error| refused("data.sql", error.to_string()))?
+                }
+                None => {
+                    let path = dir.join(format!("{name}.db"));
+                    let durability = settings.durability;
+                    Db::open_sqlite(&OpenOptions { path, migrations, durability })
+                        .map_err(|error| refused("data.dir", error.to_string()))?
+                }
+            };
+            if let Some(sqlite) = sql.embedded() {
+                files.register(&(sqlite as Arc<dyn Store>));
+            }
+            Ok(Ctx { namespace, sql, clock, entropy, dir, files, metrics, workers })
+        }
+    }
+}

@@ -1,0 +1,98 @@
+//! Background work: named, listed, and ended in order.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+/// How long a worker may take to finish once told to stop; then it is cut off.
+const STOP_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The workers of one instance, cheap to clone.
+#[derive(Clone)]
+pub struct Workers(Arc<Inner>);
+
+struct Inner {
+    stop: watch::Sender<bool>,
+    running: Mutex<Vec<(&'static str, JoinHandle<()>)>>,
+}
+
+/// Tells a worker to finish what it holds and return.
+#[derive(Clone)]
+pub struct Stop(watch::Receiver<bool>);
+
+impl Stop {
+    /// Returns when it is time to stop.
+    pub async fn wait(&mut self) {
+        // An error means that the workers' owner is gone, which is a reason to stop as well.
+        let _ = self.0.wait_for(|stop| *stop).await;
+    }
+
+    /// Whether it is time to stop.
+    pub fn is_due(&self) -> bool {
+        *self.0.borrow()
+    }
+}
+
+impl Default for Workers {
+    fn default() -> Self {
+        Self(Arc::new(Inner { stop: watch::channel(false).0, running: Mutex::default() }))
+    }
+}
+
+impl Workers {
+    /// Starts `work` under `name`.
+    pub fn spawn<F>(&self, name: &'static str, work: impl FnOnce(Stop) -> F)
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let worker = tokio::spawn(work(Stop(self.0.stop.subscribe())));
+        self.0.running.lock().push((name, worker));
+    }
+
+    /// The names of those still at work.
+    pub fn names(&self) -> Vec<&'static str> {
+        let running = self.0.running.lock();
+        running.iter().filter(|(_, worker)| !worker.is_finished()).map(|(name, _)| *name).collect()
+    }
+
+    /// Tells all to finish and waits for them, at most ten seconds each.
+    pub async fn stop(&self) {
+        self.0.stop.send_replace(true);
+        let running = std::mem::take(&mut *self.0.running.lock());
+        for (name, mut worker) in running {
+            match tokio::time::timeout(STOP_TIMEOUT, &mut worker).await {
+                Ok(Ok(())) => {}
+                Ok(Err(panic)) => tracing::error!(worker = name, %panic, "a worker had failed"),
+                Err(_) => {
+                    worker.abort();
+                    tracing::error!(worker = name, "a worker did not stop in time and was cut off");
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    #[tokio::test]
+    async fn a_worker_finishes_what_it_holds() {
+        let workers = Workers::default();
+        let flushed = Arc::new(AtomicBool::new(false));
+        let mark = Arc::clone(&flushed);
+        workers.spawn("flush", |mut stop| async move {
+            stop.wait().await;
+            tokio::task::yield_now().await;
+            mark.store(true, Ordering::Relaxed);
+        });
+        assert_eq!(workers.names(), ["flush"]);
+        workers.stop().await;
+        assert!(flushed.load(Ordering::Relaxed));
+        assert!(workers.names().is_empty());
+    }
+}
