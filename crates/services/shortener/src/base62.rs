@@ -116,7 +116,6 @@ impl Alphabet {
     }
 
     /// The character of a digit below 62.
-    #[expect(clippy::cast_possible_truncation, reason = "a digit is below 62")]
     fn character(self, digit: u64) -> u8 {
         self.characters()[digit as usize]
     }

@@ -133,7 +133,6 @@ impl Code {
         debug_assert!(text.iter().all(u8::is_ascii_alphanumeric));
         let mut bytes = [0; MAX_CODE_LEN];
         bytes[..text.len()].copy_from_slice(text);
-        #[expect(clippy::cast_possible_truncation, reason = "at most MAX_CODE_LEN, which is 8")]
         Self { bytes, len: text.len() as u8 }
     }
 }
