@@ -1,6 +1,8 @@
 //! Namespaces through a small system of their own: isolation, fork, reset, drop, and what a request
 //! in flight sees meanwhile.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::path::Path;
 use std::sync::Arc;
 

@@ -1,6 +1,8 @@
 //! One suite, two engines: every behaviour here holds on SQLite and, when `BACKPLANE_TEST_POSTGRES`
 //! names a server (`./test` starts one), on PostgreSQL.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 

@@ -1,0 +1,473 @@
+//! The verbs: create, look up, visit, change, delete, list.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use kit::auth::password;
+use kit::clock::{Clock, Timestamp};
+use kit::limits::KeyedBuckets;
+use kit::sql::{Db, SqlError};
+use kit::system::Ctx;
+
+use crate::clicks::Clicks;
+use crate::code::Alias;
+use crate::hot::{self, Hot, HotLinks, Known};
+use crate::issuer::{Issued, Issuer};
+use crate::model::{
+    Author, Link, LinkChange, LinkState, NewLink, ShortAddress, ShortenError, TAG_CHARS_MAX,
+    TAGS_MAX, TITLE_CHARS_MAX,
+};
+use crate::settings::Settings;
+use crate::store::{self, Filter};
+use crate::target::{self, Target, TargetPolicy};
+
+/// Attempts at a generated code that an alias already has.
+const CODE_ATTEMPTS_MAX: u32 = 16;
+
+/// The links of one namespace.
+pub struct Shortener {
+    pub(crate) sql: Db,
+    pub(crate) clock: Clock,
+    pub(crate) settings: Settings,
+    pub(crate) issuer: Issuer,
+    pub(crate) hot: HotLinks,
+    pub(crate) policy: ArcSwap<TargetPolicy>,
+    pub(crate) domains: ArcSwap<Vec<String>>,
+    pub(crate) clicks: Arc<Clicks>,
+    pub(crate) creations: KeyedBuckets<String>,
+}
+
+/// A link that was asked for, and whether it is new.
+#[derive(Clone, Debug)]
+pub struct Created {
+    /// The link.
+    pub link: Link,
+    /// False when the target had a code already.
+    pub is_new: bool,
+}
+
+/// Where a visitor is sent.
+#[derive(Clone, Debug)]
+pub enum Visit {
+    /// To the target.
+    To(Arc<Hot>),
+    /// To a form that asks for the password.
+    AskPassword,
+}
+
+impl Shortener {
+    /// Makes a link, or finds the one that the target has (F4).
+    ///
+    /// # Errors
+    /// Any [`ShortenError`] but those of visits; nothing is kept then.
+    pub async fn create(&self, author: &Author, new: NewLink) -> Result<Created, ShortenError> {
+        let target = Target::parse(&new.long_url, &self.policy.load())?;
+        check_texts(new.title.as_deref(), &new.tags)?;
+        let alias = new.alias.as_deref().map(Alias::new).transpose()?;
+        let domain = self.known_domain(new.domain.as_deref())?;
+        self.limit(author)?;
+        let password_hash = hash_of(new.password.as_deref()).await?;
+        let mut attempts = 0;
+        loop {
+            let issued = self.issuer.next().await?;
+            let own = |code: String| ShortAddress { domain: domain.clone(), code };
+            let address = match &alias {
+                Some(alias) => own(alias.as_str().to_owned()),
+                None => own(issued.code.as_str().to_owned()),
+            };
+            let hash = password_hash.clone();
+            let link = self.link_of(&new, author, (issued, &address), (&target, hash));
+            let shared = link.shared;
+            match self.insert(link, target.digest, author.id.clone()).await {
+                Ok(created) => {
+                    if created.is_new {
+                        self.hot.forget(&address);
+                    } else {
+                        self.issuer.give_back(issued);
+                    }
+                    return Ok(created);
+                }
+                // An alias has the code, or another caller the target: look again.
+                Err(ShortenError::Taken(_)) if alias.is_none() && attempts < CODE_ATTEMPTS_MAX => {
+                    attempts += 1;
+                    tracing::debug!(shared, attempts, "code or target taken");
+                }
+                Err(refusal) => {
+                    self.issuer.give_back(issued);
+                    return Err(refusal);
+                }
+            }
+        }
+    }
+
+    async fn insert(
+        &self,
+        link: Link,
+        digest: [u8; 16],
+        author: String,
+    ) -> Result<Created, ShortenError> {
+        self.sql
+            .write(move |tx| {
+                if link.shared
+                    && let Some(link) = store::find_shared(tx, &digest)?
+                {
+                    if link.created_by != author {
+                        store::hold(tx, link.id, &author)?;
+                    }
+                    return Ok(Created { link, is_new: false });
+                }
+                let address =
+                    ShortAddress { domain: link.domain.clone(), code: link.code.clone() };
+                if store::exists(tx, &address)? {
+                    return Err(ShortenError::Taken(address.code));
+                }
+                store::insert(tx, &link, link.shared.then_some(&digest))?;
+                Ok(Created { link: link.clone(), is_new: true })
+            })
+            .await
+            .map_err(|refusal| match refusal {
+                // Two processes on one PostgreSQL: the other's commit came between.
+                ShortenError::Store(SqlError::Duplicate(what)) => ShortenError::Taken(what),
+                refusal => refusal,
+            })
+    }
+
+    fn link_of(
+        &self,
+        new: &NewLink,
+        author: &Author,
+        (issued, address): (Issued, &ShortAddress),
+        (target, password_hash): (&Target, Option<String>),
+    ) -> Link {
+        let now = self.clock.now();
+        Link {
+            id: issued.id,
+            domain: address.domain.clone(),
+            code: address.code.clone(),
+            long_url: target.original.clone(),
+            title: new.title.clone(),
+            redirect: new.redirect.unwrap_or(self.settings.redirect),
+            forward_query: new.forward_query,
+            created_by: author.id.clone(),
+            created_at: now,
+            updated_at: now,
+            valid_from: new.valid_from,
+            expires_at: new.expires_at,
+            last_used_at: now,
+            max_visits: new.max_visits,
+            visits_left: new.max_visits,
+            password_hash,
+            state: LinkState::Active,
+            clicks: 0,
+            shared: !new.wants_own_code() && address.domain.is_empty(),
+            tags: unique(&new.tags),
+        }
+    }
+
+    /// The link at `address`, for those who want to know rather than go there.
+    ///
+    /// # Errors
+    /// [`ShortenError::NotFound`], [`ShortenError::Gone`], [`ShortenError::Store`].
+    pub async fn look_up(&self, address: &ShortAddress) -> Result<Link, ShortenError> {
+        let wanted = address.clone();
+        let found = self.sql.read(move |tx| store::find(tx, &wanted)).await?;
+        let link = found.ok_or_else(|| ShortenError::NotFound(address.code.clone()))?;
+        self.refuse_gone(&link)?;
+        Ok(link)
+    }
+
+    /// What the cache knows: no waiting. None sends the caller to [`Shortener::visit`].
+    pub fn visit_cached(&self, key: &str, now: Timestamp) -> Option<Arc<Hot>> {
+        match self.hot.get(key)? {
+            Known::Hot(hot) if hot.use_at(now) => Some(hot),
+            _ => None,
+        }
+    }
+
+    /// Where a visitor of `address` is sent. Counts nothing: the front door does, when it answers.
+    ///
+    /// # Errors
+    /// [`ShortenError::NotFound`], [`ShortenError::Gone`], [`ShortenError::NotYet`],
+    /// [`ShortenError::PasswordNeeded`] for a wrong password, [`ShortenError::Store`].
+    pub async fn visit(
+        &self,
+        address: &ShortAddress,
+        password: Option<&str>,
+    ) -> Result<Visit, ShortenError> {
+        let now = self.clock.now();
+        if let Some(Known::AbsentUntil(until)) = self.hot.get(&hot::key_of(address))
+            && until <= now
+        {
+            self.hot.forget(address);
+        }
+        match self.hot.get_or_load(address, self.load(address)).await {
+            Ok(Known::Hot(hot)) if hot.use_at(now) => Ok(Visit::To(hot)),
+            // Its time is over, or not come: the row says which.
+            Ok(Known::Hot(_)) => {
+                self.hot.forget(address);
+                match self.load(address).await {
+                    Err(NotPlain::Refused(refusal)) => Err(refusal),
+                    _ => Err(ShortenError::Gone("has expired")),
+                }
+            }
+            Ok(Known::AbsentUntil(_)) => Err(ShortenError::NotFound(address.code.clone())),
+            Err(NotPlain::Refused(refusal)) => Err(refusal),
+            Err(NotPlain::Guarded(link)) => self.visit_guarded(*link, password).await,
+        }
+    }
+
+    async fn load(&self, address: &ShortAddress) -> Result<Known, NotPlain> {
+        let wanted = address.clone();
+        let found = self.sql.read(move |tx| store::find(tx, &wanted)).await;
+        let Some(link) = found.map_err(|e: SqlError| NotPlain::Refused(e.into()))? else {
+            return Ok(hot::absent(self.clock.now()));
+        };
+        self.refuse_gone(&link).map_err(NotPlain::Refused)?;
+        if target::recheck(&link.long_url, &self.policy.load()).is_err() {
+            return Err(NotPlain::Refused(ShortenError::Gone("leads to a blocked target")));
+        }
+        if !link.is_plain() {
+            return Err(NotPlain::Guarded(Box::new(link)));
+        }
+        self.hot_of(&link).map(|hot| Known::Hot(Arc::new(hot))).map_err(NotPlain::Refused)
+    }
+
+    async fn visit_guarded(
+        &self,
+        link: Link,
+        password: Option<&str>,
+    ) -> Result<Visit, ShortenError> {
+        if let Some(hash) = &link.password_hash {
+            let Some(password) = password else { return Ok(Visit::AskPassword) };
+            if !password::verify(password.to_owned(), hash.clone()).await {
+                return Err(ShortenError::PasswordNeeded);
+            }
+        }
+        let id = link.id;
+        if link.max_visits.is_some()
+            && !self.sql.write(move |tx| store::take_visit(tx, id)).await.map_err(store_error)?
+        {
+            return Err(ShortenError::Gone("has been used as often as it may"));
+        }
+        self.hot_of(&link).map(|hot| Visit::To(Arc::new(hot)))
+    }
+
+    fn hot_of(&self, link: &Link) -> Result<Hot, ShortenError> {
+        Hot::new(link, self.settings.idle_expiry)
+            .ok_or(ShortenError::Gone("leads to a target that cannot be sent"))
+    }
+
+    fn refuse_gone(&self, link: &Link) -> Result<(), ShortenError> {
+        let now = self.clock.now();
+        match link.state {
+            LinkState::Deleted => return Err(ShortenError::Gone("was deleted or has expired")),
+            LinkState::Blocked => return Err(ShortenError::Gone("was blocked")),
+            LinkState::Active => {}
+        }
+        if let Some(valid_from) = link.valid_from.filter(|valid_from| now < *valid_from) {
+            return Err(ShortenError::NotYet(valid_from));
+        }
+        if link.deadline(self.settings.idle_expiry) <= now {
+            return Err(ShortenError::Gone("has expired"));
+        }
+        if link.visits_left == Some(0) {
+            return Err(ShortenError::Gone("has been used as often as it may"));
+        }
+        Ok(())
+    }
+
+    /// Edits a link of the author's own. A link whose target changes leaves the shared pool.
+    ///
+    /// # Errors
+    /// [`ShortenError::NotCreator`], [`ShortenError::Shared`], [`ShortenError::Immutable`], and
+    /// those of creation.
+    pub async fn change(
+        &self,
+        author: &Author,
+        address: &ShortAddress,
+        change: LinkChange,
+    ) -> Result<Link, ShortenError> {
+        if self.settings.immutable {
+            return Err(ShortenError::Immutable);
+        }
+        check_texts(change.title.clone().flatten().as_deref(), change.tags.as_deref().unwrap_or(&[]))?;
+        let policy = self.policy.load_full();
+        let target = change.long_url.as_deref().map(|url| Target::parse(url, &policy));
+        let target = target.transpose()?.map(|target| target.original);
+        let new_password = match &change.password {
+            Some(password) => Some(hash_of(password.as_deref()).await?),
+            None => None,
+        };
+        let (author, wanted, now) = (author.clone(), address.clone(), self.clock.now());
+        let changed = self
+            .sql
+            .write(move |tx| {
+                let mut link = own_link(tx, &author, &wanted)?;
+                let holders = store::holders(tx, link.id)?;
+                if holders > 0 && !author.is_admin {
+                    return Err(ShortenError::Shared(holders));
+                }
+                apply(&mut link, &change, now);
+                if let Some(target) = &target {
+                    link.shared &= *target == link.long_url;
+                    link.long_url.clone_from(target);
+                }
+                if let Some(hash) = &new_password {
+                    link.password_hash.clone_from(hash);
+                }
+                link.shared &= link.is_plain() && link.expires_at.is_none();
+                store::update(tx, &link)?;
+                Ok(link)
+            })
+            .await?;
+        self.hot.forget(address);
+        Ok(changed)
+    }
+
+    /// Deletes a link of the author's own. Others who were given its code keep it.
+    ///
+    /// # Errors
+    /// [`ShortenError::NotCreator`], [`ShortenError::Immutable`], [`ShortenError::NotFound`],
+    /// [`ShortenError::Gone`], [`ShortenError::Store`].
+    pub async fn delete(
+        &self,
+        author: &Author,
+        address: &ShortAddress,
+    ) -> Result<(), ShortenError> {
+        if self.settings.immutable {
+            return Err(ShortenError::Immutable);
+        }
+        let (author, wanted, now) = (author.clone(), address.clone(), self.clock.now());
+        self.sql
+            .write(move |tx| {
+                let link = store::find(tx, &wanted)?
+                    .ok_or_else(|| ShortenError::NotFound(wanted.code.clone()))?;
+                if store::let_go(tx, link.id, &author.id)? {
+                    return Ok(());
+                }
+                let link = own_link(tx, &author, &wanted)?;
+                if store::holders(tx, link.id)? > 0 && !author.is_admin {
+                    return Ok(store::disown(tx, link.id)?);
+                }
+                let gone =
+                    Link { state: LinkState::Deleted, shared: false, updated_at: now, ..link };
+                Ok(store::update(tx, &gone)?)
+            })
+            .await?;
+        self.hot.forget(address);
+        Ok(())
+    }
+
+    /// A page of links, newest first: those with an id below `before`.
+    ///
+    /// # Errors
+    /// [`ShortenError::Store`].
+    pub async fn list(
+        &self,
+        filter: Filter,
+        before: Option<i64>,
+        limit: usize,
+    ) -> Result<Vec<Link>, ShortenError> {
+        self.sql.read(move |tx| store::list(tx, &filter, before, limit)).await.map_err(store_error)
+    }
+
+    fn limit(&self, author: &Author) -> Result<(), ShortenError> {
+        let now_us = self.clock.now().micros();
+        self.creations
+            .take(author.limited_by.clone(), now_us)
+            .map_err(|refused| ShortenError::Limited(refused.seconds()))
+    }
+
+    fn known_domain(&self, domain: Option<&str>) -> Result<String, ShortenError> {
+        let Some(domain) = domain.filter(|domain| !domain.is_empty()) else {
+            return Ok(String::new());
+        };
+        let domain = domain.to_ascii_lowercase();
+        if self.domains.load().contains(&domain) {
+            Ok(domain)
+        } else {
+            Err(ShortenError::UnknownDomain(domain))
+        }
+    }
+}
+
+/// Why a code is not answered from the cache.
+enum NotPlain {
+    Refused(ShortenError),
+    Guarded(Box<Link>),
+}
+
+fn own_link(
+    tx: &mut kit::sql::Tx<'_>,
+    author: &Author,
+    address: &ShortAddress,
+) -> Result<Link, ShortenError> {
+    let link =
+        store::find(tx, address)?.ok_or_else(|| ShortenError::NotFound(address.code.clone()))?;
+    if link.state != LinkState::Active {
+        return Err(ShortenError::Gone("was deleted or has expired"));
+    }
+    let is_own = !author.id.is_empty() && link.created_by == author.id;
+    if is_own || author.is_admin { Ok(link) } else { Err(ShortenError::NotCreator) }
+}
+
+fn apply(link: &mut Link, change: &LinkChange, now: Timestamp) {
+    link.updated_at = now;
+    if let Some(title) = &change.title {
+        link.title.clone_from(title);
+    }
+    if let Some(tags) = &change.tags {
+        link.tags = unique(tags);
+    }
+    link.redirect = change.redirect.unwrap_or(link.redirect);
+    link.forward_query = change.forward_query.unwrap_or(link.forward_query);
+    link.valid_from = change.valid_from.unwrap_or(link.valid_from);
+    link.expires_at = change.expires_at.unwrap_or(link.expires_at);
+    if let Some(max_visits) = change.max_visits {
+        let made = link.max_visits.unwrap_or(0) - link.visits_left.unwrap_or(0);
+        link.visits_left = max_visits.map(|max_visits| (max_visits - made).max(0));
+        link.max_visits = max_visits;
+    }
+}
+
+fn unique(tags: &[String]) -> Vec<String> {
+    let mut tags = tags.to_vec();
+    tags.sort_unstable();
+    tags.dedup();
+    tags
+}
+
+fn check_texts(title: Option<&str>, tags: &[String]) -> Result<(), ShortenError> {
+    let refused = |field, what: String| Err(ShortenError::Field { field, what });
+    let plain = |text: &str| !text.chars().any(char::is_control);
+    if let Some(title) = title
+        && (title.chars().count() > TITLE_CHARS_MAX || !plain(title))
+    {
+        let what = format!("at most {TITLE_CHARS_MAX} characters, none of them control characters");
+        return refused("title", what);
+    }
+    let fits = |tag: &String| {
+        plain(tag) && (1..=TAG_CHARS_MAX).contains(&tag.chars().count())
+    };
+    if tags.len() > TAGS_MAX || !tags.iter().all(fits) {
+        let what = format!(
+            "at most {TAGS_MAX} tags of 1 to {TAG_CHARS_MAX} characters, no control characters"
+        );
+        return refused("tags", what);
+    }
+    Ok(())
+}
+
+async fn hash_of(new_password: Option<&str>) -> Result<Option<String>, ShortenError> {
+    let Some(new_password) = new_password else { return Ok(None) };
+    if !(1..=256).contains(&new_password.len()) {
+        let what = "1 to 256 bytes".to_owned();
+        return Err(ShortenError::Field { field: "password", what });
+    }
+    Ok(Some(password::hash(new_password.to_owned()).await))
+}
+
+fn store_error(error: SqlError) -> ShortenError {
+    ShortenError::Store(error)
+}
