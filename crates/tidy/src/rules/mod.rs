@@ -4,6 +4,7 @@
 mod clock_and_entropy;
 mod dead_files;
 mod dependencies;
+mod files_past_kit;
 mod leftovers;
 mod lines;
 mod rooms;
@@ -53,6 +54,7 @@ pub const ALL: &[Rule] = &[
     Rule { name: "clock-and-entropy", check: clock_and_entropy::check },
     Rule { name: "dead-files", check: dead_files::check },
     Rule { name: "dependencies", check: dependencies::check },
+    Rule { name: "files-past-kit", check: files_past_kit::check },
     Rule { name: "leftovers", check: leftovers::check },
     Rule { name: "lines", check: lines::check },
     Rule { name: "rooms", check: rooms::check },
