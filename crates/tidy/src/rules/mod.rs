@@ -1,6 +1,7 @@
 //! One rule a file. Each is a pure function of a file and the tree around it, and each header says
 //! what the rule asks for and why.
 
+mod allowances;
 mod clock_and_entropy;
 mod dead_files;
 mod dependencies;
@@ -52,6 +53,7 @@ impl Rule {
 
 /// Every rule there is.
 pub const ALL: &[Rule] = &[
+    Rule { name: "allowances", check: allowances::check },
     Rule { name: "clock-and-entropy", check: clock_and_entropy::check },
     Rule { name: "dead-files", check: dead_files::check },
     Rule { name: "dependencies", check: dependencies::check },
