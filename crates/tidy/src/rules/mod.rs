@@ -3,6 +3,7 @@
 
 mod allowances;
 mod clock_and_entropy;
+mod commented_out;
 mod dead_files;
 mod dependencies;
 mod files_past_kit;
@@ -55,6 +56,7 @@ impl Rule {
 pub const ALL: &[Rule] = &[
     Rule { name: "allowances", check: allowances::check },
     Rule { name: "clock-and-entropy", check: clock_and_entropy::check },
+    Rule { name: "commented-out", check: commented_out::check },
     Rule { name: "dead-files", check: dead_files::check },
     Rule { name: "dependencies", check: dependencies::check },
     Rule { name: "files-past-kit", check: files_past_kit::check },
