@@ -9,6 +9,7 @@ mod dependencies;
 mod files_past_kit;
 mod leftovers;
 mod lines;
+mod lock_sources;
 mod machine;
 mod panics;
 mod rooms;
@@ -63,6 +64,7 @@ pub const ALL: &[Rule] = &[
     Rule { name: "files-past-kit", check: files_past_kit::check },
     Rule { name: "leftovers", check: leftovers::check },
     Rule { name: "lines", check: lines::check },
+    Rule { name: "lock-sources", check: lock_sources::check },
     Rule { name: "machine", check: machine::check },
     Rule { name: "panics", check: panics::check },
     Rule { name: "rooms", check: rooms::check },
