@@ -3,14 +3,16 @@
 //!
 //! - [`tree`]: the files of the workspace, read once.
 //! - `reading`: a file seen as its readers see it. A small lexer parts code from comments and
-//!   strings; functions, modules and crates are found in what is left.
+//!   strings; functions, modules, crates, shell blocks and command lines are found in what is left.
 //! - [`rules`]: one rule a file, each a pure function of a file and the tree around it.
+//! - [`statistics`]: how long files and functions are, against the aims of the house.
 //!
 //! It never runs a command of the tree, opens a connection or changes a file. It is no compiler: a
 //! rule that needs types is a lint's job, and a rule that would often be wrong is left to review.
 
 mod reading;
 pub mod rules;
+pub mod statistics;
 #[cfg(test)]
 mod testing;
 pub mod tree;

@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
+use tidy::statistics::Statistics;
 use tidy::tree::Tree;
 
 #[test]
@@ -14,6 +15,7 @@ fn the_tree_is_tidy() -> io::Result<()> {
     // Written past the capture of the test runner: figures that are seen get looked after.
     let mut out = io::stdout().lock();
     writeln!(out, "\n{} files, {} rules", tree.files.len(), tidy::rules::ALL.len())?;
+    write!(out, "{}", Statistics::of(&tree))?;
     for finding in &findings {
         writeln!(out, "{finding}")?;
     }
