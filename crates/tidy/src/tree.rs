@@ -119,6 +119,13 @@ impl Tree {
         let prefix = format!("{folder}/");
         self.files.iter().filter(move |file| file.path.starts_with(&prefix))
     }
+
+    /// Whether `.gitignore` names this path or a folder above it: something that is built, not
+    /// kept.
+    pub(crate) fn is_ignored(&self, path: &str) -> bool {
+        let ignored = self.file(".gitignore").map_or("", |file| file.text.as_str());
+        is_ignored_by(ignored, path)
+    }
 }
 
 fn paths_from_git(root: &Path) -> Option<Vec<String>> {

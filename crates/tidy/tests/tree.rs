@@ -16,6 +16,9 @@ fn the_tree_is_tidy() -> io::Result<()> {
     let mut out = io::stdout().lock();
     writeln!(out, "\n{} files, {} rules", tree.files.len(), tidy::rules::ALL.len())?;
     write!(out, "{}", Statistics::of(&tree))?;
+    for reason in tidy::rules::not_applied(&tree) {
+        writeln!(out, "not applied: {reason}")?;
+    }
     for finding in &findings {
         writeln!(out, "{finding}")?;
     }

@@ -48,6 +48,8 @@ pub(crate) struct Crate {
     pub(crate) layer: Layer,
     /// Files that a build starts from beside the usual `src/lib.rs` and `src/main.rs`.
     pub(crate) roots: Vec<String>,
+    /// The names of its binaries, where the manifest gives them.
+    pub(crate) binaries: Vec<String>,
 }
 
 /// Every package among the files, in the order of its manifest's path.
@@ -64,6 +66,7 @@ fn read(file: &File) -> Option<Crate> {
     let manifest = manifest(file)?;
     let name = manifest.get("package")?.get("name")?.as_str()?.to_owned();
     let mut roots = Vec::new();
+    let mut binaries = Vec::new();
     for target in ["lib", "bin", "test", "bench", "example"] {
         let tables = match manifest.get(target) {
             Some(Value::Array(tables)) => tables.clone(),
@@ -72,12 +75,15 @@ fn read(file: &File) -> Option<Crate> {
         };
         for table in &tables {
             roots.extend(text_of(table, "path"));
+            if target == "bin" {
+                binaries.extend(text_of(table, "name"));
+            }
         }
     }
     let build = manifest.get("package").and_then(|package| text_of(package, "build"));
     roots.extend(build);
     let folder = file.folder().to_owned();
-    Some(Crate { name, layer: layer_of(&file.path), folder, roots })
+    Some(Crate { name, layer: layer_of(&file.path), folder, roots, binaries })
 }
 
 fn text_of(table: &Value, key: &str) -> Option<String> {

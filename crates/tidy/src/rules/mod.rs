@@ -3,8 +3,11 @@
 
 mod allowances;
 mod clock_and_entropy;
+mod command_line;
+mod commands;
 mod commented_out;
 mod dead_files;
+mod dead_names;
 mod dependencies;
 mod files_past_kit;
 mod leftovers;
@@ -58,8 +61,11 @@ impl Rule {
 pub const ALL: &[Rule] = &[
     Rule { name: "allowances", check: allowances::check },
     Rule { name: "clock-and-entropy", check: clock_and_entropy::check },
+    Rule { name: "command-line", check: command_line::check },
+    Rule { name: "commands", check: commands::check },
     Rule { name: "commented-out", check: commented_out::check },
     Rule { name: "dead-files", check: dead_files::check },
+    Rule { name: "dead-names", check: dead_names::check },
     Rule { name: "dependencies", check: dependencies::check },
     Rule { name: "files-past-kit", check: files_past_kit::check },
     Rule { name: "leftovers", check: leftovers::check },
@@ -70,6 +76,12 @@ pub const ALL: &[Rule] = &[
     Rule { name: "rooms", check: rooms::check },
     Rule { name: "sizes", check: sizes::check },
 ];
+
+/// Why a rule, or a part of it, has nothing to compare with in this tree; printed beside the result
+/// so that nobody takes silence for approval.
+pub fn not_applied(tree: &Tree) -> Vec<String> {
+    command_line::not_applied(tree)
+}
 
 /// Whether a file holds code of ours in a language this house writes, scripts without ending too.
 pub(crate) fn is_code(file: &File) -> bool {
