@@ -2,6 +2,7 @@
 
 pub mod base62;
 pub mod code;
+pub mod hash_code;
 pub mod permutation;
 pub mod ranges;
 pub mod target;
