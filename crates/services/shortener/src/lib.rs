@@ -2,7 +2,9 @@
 
 pub mod base62;
 pub mod code;
+pub mod country;
 pub mod hash_code;
 pub mod permutation;
 pub mod ranges;
+pub mod referrer;
 pub mod target;
