@@ -1,5 +1,6 @@
 //! Placeholder of the crate map.
 
+pub mod agent;
 pub mod base62;
 pub mod code;
 pub mod country;
