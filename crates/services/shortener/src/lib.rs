@@ -2,6 +2,7 @@
 
 pub mod agent;
 pub mod base62;
+pub mod click_batch;
 pub mod code;
 pub mod country;
 pub mod hash_code;
