@@ -68,9 +68,15 @@ impl Base62 {
         if number >= SPACE_OF_EIGHT {
             return Err(Base62Error::TooLarge(number));
         }
+        Ok(self.encode_wrapped(number, SPACE_OF_EIGHT))
+    }
+
+    /// Writes `number` modulo `space`, which is at most 62^8.
+    pub(crate) fn encode_wrapped(self, number: u64, space: u64) -> Code {
+        debug_assert!((1..=SPACE_OF_EIGHT).contains(&space));
         let mut text = [self.alphabet.character(0); MAX_CODE_LEN];
         let mut start = MAX_CODE_LEN;
-        let mut rest = number;
+        let mut rest = number % space;
         while rest > 0 || start == MAX_CODE_LEN {
             start -= 1;
             text[start] = self.alphabet.character(rest % BASE);
@@ -79,7 +85,7 @@ impl Base62 {
         if self.width == Width::Seven {
             start = start.min(MAX_CODE_LEN - 7);
         }
-        Ok(Code::from_checked(&text[start..]))
+        Code::from_checked(&text[start..])
     }
 
     /// Reads a code back: the inverse of [`Base62::encode`], and of nothing else.
