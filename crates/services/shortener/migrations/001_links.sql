@@ -86,7 +86,9 @@ CREATE TABLE click_facet (
     day BIGINT NOT NULL,
     facet TEXT NOT NULL,
     value TEXT NOT NULL,
-    clicks BIGINT NOT NULL,
+    people BIGINT NOT NULL,
+    bots BIGINT NOT NULL,
+    scans BIGINT NOT NULL,
     PRIMARY KEY (link_id, day, facet, value)
 );
 
@@ -104,6 +106,7 @@ CREATE TABLE click_recent (
     sequence BIGINT NOT NULL,
     at BIGINT NOT NULL,
     referrer TEXT NOT NULL,
+    user_agent TEXT NOT NULL,
     country TEXT NOT NULL,
     device TEXT NOT NULL,
     browser TEXT NOT NULL,
