@@ -10,6 +10,7 @@
 //!   wrong.
 //! - [`cursor`]: lists are read in pages, from where the last one ended.
 //! - [`problem`]: every error is a problem document.
+//! - [`openapi`]: one document from those of the systems.
 //!
 //! It knows no route and no system; credentials are `kit::auth`'s.
 
@@ -25,6 +26,7 @@ pub mod faults;
 pub mod json;
 pub mod layers;
 pub mod listener;
+pub mod openapi;
 pub mod problem;
 pub mod request_id;
 mod roster;
