@@ -30,6 +30,8 @@ pub mod openapi;
 pub mod problem;
 pub mod request_id;
 mod roster;
+#[cfg(test)]
+mod tests;
 pub mod tls;
 mod turn_away;
 
