@@ -4,7 +4,7 @@
 //!
 //! - [`listener`]: an address with its limits; [`tls`] on it, the [`drain`] that ends it, the
 //!   [`faults`] that a user's tests set for it. [`Handler`] is what it serves.
-//! - [`layers`]: around every router: [`request_id`], [`access`] log, time limit, panics,
+//! - [`mod@layers`]: around every router: [`request_id`], [`access`] log, time limit, panics,
 //!   compression, [`cors`].
 //! - [`address`], [`body`], [`json`]: a request becomes values, or a problem that says where it is
 //!   wrong.
