@@ -182,7 +182,12 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Noted<S> {
         bufs: &[std::io::IoSlice<'_>],
     ) -> Poll<std::io::Result<usize>> {
         let this = self.get_mut();
-        let result = Pin::new(&mut this.socket).poll_write_vectored(cx, bufs);
+        let socket = Pin::new(&mut this.socket);
+        // An answer without a body is one buffer, and a plain send is the cheaper call for it.
+        let result = match bufs {
+            [only] => socket.poll_write(cx, only),
+            _ => socket.poll_write_vectored(cx, bufs),
+        };
         this.note_write(&result);
         result
     }

@@ -159,7 +159,10 @@ mod tests {
         }
 
         #[test]
-        fn one_changed_character_is_refused(at in any::<i64>(), place in any::<prop::sample::Index>()) {
+        fn one_changed_character_is_refused(
+            at in any::<i64>(),
+            place in any::<prop::sample::Index>(),
+        ) {
             let mut cursor = Cursor::encode(&at).unwrap().into_bytes();
             let index = place.index(cursor.len());
             cursor[index] = if cursor[index] == b'A' { b'B' } else { b'A' };
