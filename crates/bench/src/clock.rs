@@ -1,0 +1,18 @@
+//! The one place of the generator that reads the machine's clock.
+//!
+//! The generator is a black box beside the product: it measures real time on a real machine, so it
+//! has no use for the product's own clock, which tests may freeze.
+
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+/// The monotonic time, for latencies and deadlines.
+pub(crate) fn now() -> Instant {
+    Instant::now()
+}
+
+/// A word that no other run on this machine has, so that a target which kept its data still sees
+/// new long URLs. Lower-case hexadecimal, at most 48 characters.
+pub(crate) fn run_tag() -> String {
+    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    format!("{:x}-{:x}", since_epoch.as_micros(), std::process::id())
+}

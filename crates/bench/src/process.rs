@@ -1,0 +1,198 @@
+//! Programs under test: started in a directory of their own, watched through `/proc`, ended by
+//! their own process id and never by name.
+
+use std::fs::{self, File};
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+use crate::clock;
+use crate::error::BenchError;
+
+/// How often a condition is looked at while waiting: the resolution of start-up figures.
+const POLL: Duration = Duration::from_micros(200);
+/// How long a program may take to end after SIGTERM before it is killed.
+const STOP_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// A running program, killed when dropped.
+#[derive(Debug)]
+pub(crate) struct Running {
+    child: Child,
+    program: PathBuf,
+    log: PathBuf,
+    /// The moment just before exec.
+    pub(crate) started: Instant,
+}
+
+impl Running {
+    /// Starts `command`, with its output going to `log`.
+    ///
+    /// # Errors
+    /// `BenchError::Program` when it cannot be executed.
+    pub(crate) fn start(mut command: Command, log: &Path) -> Result<Self, BenchError> {
+        let output = File::create(log).map_err(BenchError::system("creating a log file"))?;
+        let errors = output.try_clone().map_err(BenchError::system("sharing a log file"))?;
+        command.stdin(Stdio::null()).stdout(output).stderr(errors);
+        let program = PathBuf::from(command.get_program());
+        let started = clock::now();
+        match command.spawn() {
+            Ok(child) => Ok(Self { child, program, log: log.to_owned(), started }),
+            Err(error) => Err(BenchError::Program { program, reason: error.to_string() }),
+        }
+    }
+
+    /// Its process id.
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Waits until `ready` gives something: that, and the time since exec.
+    ///
+    /// # Errors
+    /// `BenchError::Program` when the program ends first or `limit` passes.
+    pub(crate) fn wait_until<T>(
+        &mut self,
+        limit: Duration,
+        mut ready: impl FnMut() -> Option<T>,
+    ) -> Result<(T, Duration), BenchError> {
+        loop {
+            let found = ready();
+            let passed = clock::now().saturating_duration_since(self.started);
+            if let Some(found) = found {
+                return Ok((found, passed));
+            }
+            if let Ok(Some(status)) = self.child.try_wait() {
+                return Err(self.failure(&format!("ended before it was ready ({status})")));
+            }
+            if passed > limit {
+                return Err(self.failure(&format!("not ready after {limit:?}")));
+            }
+            std::thread::sleep(POLL);
+        }
+    }
+
+    /// Ends it by SIGTERM, and by SIGKILL if that takes too long: how long it took.
+    ///
+    /// # Errors
+    /// `BenchError::System` when the signal cannot be sent.
+    pub(crate) fn stop(mut self) -> Result<Duration, BenchError> {
+        let asked = clock::now();
+        // The shell's own `kill`, because a signal needs `unsafe` or one more crate otherwise.
+        Command::new("sh")
+            .args(["-c", "kill -TERM \"$1\"", "sh", &self.pid().to_string()])
+            .status()
+            .map_err(BenchError::system("sending SIGTERM"))?;
+        self.wait_for_end(STOP_TIMEOUT);
+        Ok(clock::now().saturating_duration_since(asked))
+    }
+
+    /// Waits for an end that was asked for; `None` if it does not come in time.
+    pub(crate) fn wait_for_end(&mut self, limit: Duration) -> Option<ExitStatus> {
+        let deadline = clock::now() + limit;
+        while clock::now() < deadline {
+            if let Ok(Some(status)) = self.child.try_wait() {
+                return Some(status);
+            }
+            std::thread::sleep(POLL);
+        }
+        None
+    }
+
+    /// An error that ends with what the program wrote last.
+    pub(crate) fn failure(&self, reason: &str) -> BenchError {
+        const SHOWN_BYTES: usize = 600;
+        let log = fs::read(&self.log).unwrap_or_default();
+        let tail = String::from_utf8_lossy(&log[log.len().saturating_sub(SHOWN_BYTES)..]);
+        let reason = format!("{reason}\n{}", tail.trim());
+        BenchError::Program { program: self.program.clone(), reason }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // Both are harmless once the process was waited for.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// The resident set of a process in bytes.
+///
+/// # Errors
+/// `BenchError::System` when there is no such process.
+pub(crate) fn resident_bytes(pid: u32) -> Result<u64, BenchError> {
+    let path = format!("/proc/{pid}/status");
+    let status = fs::read_to_string(&path).map_err(BenchError::system(path.clone()))?;
+    parse_resident_bytes(&status).ok_or_else(|| BenchError::Unexpected {
+        what: path,
+        answer: "no VmRSS; is it a kernel thread or a zombie?".to_owned(),
+    })
+}
+
+fn parse_resident_bytes(status: &str) -> Option<u64> {
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+    let kibibytes: u64 = line.trim().strip_suffix(" kB")?.parse().ok()?;
+    Some(kibibytes * 1024)
+}
+
+/// A loopback port that was free a moment ago.
+///
+/// # Errors
+/// `BenchError::System` when none is.
+pub(crate) fn free_port() -> Result<u16, BenchError> {
+    TcpListener::bind("127.0.0.1:0")
+        .and_then(|listener| listener.local_addr())
+        .map(|address| address.port())
+        .map_err(BenchError::system("finding a free port"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shell(script: &str) -> (Running, tempfile::TempDir) {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let mut command = Command::new("sh");
+        command.args(["-c", script]);
+        (Running::start(command, &directory.path().join("log")).expect("sh"), directory)
+    }
+
+    #[test]
+    fn reads_the_resident_set() {
+        assert_eq!(parse_resident_bytes("Name:\tx\nVmRSS:\t    1032 kB\n"), Some(1032 * 1024));
+        assert_eq!(parse_resident_bytes("Name:\tkthreadd\n"), None);
+        assert!(resident_bytes(std::process::id()).expect("this process") > 100_000);
+    }
+
+    #[test]
+    fn an_early_end_shows_the_log() {
+        let (mut running, _directory) = shell("echo no such setting; exit 3");
+        let error = running.wait_until(Duration::from_secs(10), || None::<()>);
+        let text = error.expect_err("it ended").to_string();
+        assert!(text.contains("exit status: 3") && text.contains("no such setting"), "{text}");
+    }
+
+    #[test]
+    fn waits_for_readiness_and_stops_by_signal() {
+        let (mut running, _directory) = shell("sleep 60");
+        let pid = running.pid();
+        let mut looks = 0;
+        let ready = || {
+            looks += 1;
+            (looks == 3).then_some(looks)
+        };
+        let (found, _passed) =
+            running.wait_until(Duration::from_secs(10), ready).expect("at the third look");
+        assert_eq!(found, 3);
+        running.stop().expect("it ends");
+        assert!(resident_bytes(pid).is_err());
+    }
+
+    #[test]
+    fn gives_up_after_the_limit() {
+        let (mut running, _directory) = shell("sleep 60");
+        let error = running.wait_until(Duration::from_millis(20), || None::<()>);
+        assert!(error.expect_err("never ready").to_string().contains("not ready after 20ms"));
+    }
+}
