@@ -1,1 +1,192 @@
-//! To come: auth.
+//! A credential becomes a [`Principal`] and a namespace.
+//!
+//! - [`Scopes`]: what a principal may do, as patterns over `system:action`; nothing by default.
+//! - [`Auth::known`], [`Auth::authenticate`]: bearer token, API key or `Basic` to a principal.
+//! - [`NewToken`]: tokens, each change with its audit row.
+//!
+//! Invariants:
+//! - Of a token only its SHA-256 is stored, of a password its argon2id; no text of either is in
+//!   any error, `Debug` or log.
+//! - Nobody gives away a scope that they do not have.
+//! - What a user's token may do is cut to what the user's roles allow today.
+//! - A revocation or a change of a role is in force when the call that made it returns.
+//!
+//! Decides no question of a service: a front door passes the principal on, and the service asks
+//! [`Principal::require`].
+
+mod audit;
+mod credential;
+mod error;
+mod live;
+mod lookup;
+mod principal;
+mod scopes;
+mod secret;
+mod token;
+mod tokens;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::HeaderMap;
+
+pub use audit::{Act, AuditPage, AuditRow};
+pub use error::AuthError;
+pub use principal::{Kind, Principal};
+pub use scopes::{BadScopes, PATTERNS_MAX, Scopes};
+pub use secret::Secret;
+pub use token::{ID_LENGTH as TOKEN_ID_LENGTH, PREFIX as TOKEN_PREFIX};
+pub use tokens::{NewToken, Purpose, TokenCursor, TokenInfo, TokenPage};
+
+use crate::clock::{Clock, Timestamp};
+use crate::entropy::Entropy;
+use crate::sql::{Db, Migration};
+use credential::{Credential, credential};
+use live::{Entry, Live};
+use token::Digest;
+
+/// The published S3-style access key of `backplane dev`.
+pub const DEV_ACCESS_KEY: &str = "BACKPLANEDEV00000000";
+/// The secret that belongs to [`DEV_ACCESS_KEY`].
+pub const DEV_SECRET_KEY: &str = "backplane-dev-secret-key-never-in-serve0";
+/// The published bearer token of `backplane dev`; `dev-NAMESPACE` is that of a namespace.
+pub const DEV_TOKEN: &str = "dev";
+
+/// How long a process that shares its store may go by what it read before.
+const SHARED_AGE_MAX: Duration = Duration::from_secs(5);
+
+/// Which credentials count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// The published tokens work beside the stored ones.
+    Dev,
+    /// Only stored credentials work.
+    Serve,
+}
+
+/// What [`Auth`] is opened with.
+#[derive(Clone, Copy, Debug)]
+pub struct AuthSettings {
+    /// See [`Mode`].
+    pub mode: Mode,
+    /// Whether a request without a credential is served, as [`Principal::anonymous`].
+    pub anonymous: bool,
+}
+
+/// The credentials of one house, cheap to clone.
+#[derive(Clone)]
+pub struct Auth(Arc<Inner>);
+
+struct Inner {
+    db: Db,
+    clock: Clock,
+    entropy: Entropy,
+    settings: AuthSettings,
+    anonymous: Arc<Principal>,
+    live: Live,
+}
+
+impl Auth {
+    /// The tables that [`Auth::open`] expects in its database.
+    pub const MIGRATIONS: &'static [Migration] = &[Migration {
+        number: 1,
+        name: "auth",
+        sql: include_str!("../../migrations/auth_001.sql"),
+    }];
+
+    /// Ready at once: nothing is read or hashed before the first credential arrives.
+    pub fn open(db: Db, clock: Clock, entropy: Entropy, settings: AuthSettings) -> Self {
+        let live = Live::new(db.embedded().is_none().then_some(SHARED_AGE_MAX));
+        let anonymous = Arc::new(Principal::anonymous());
+        Self(Arc::new(Inner { db, clock, entropy, settings, anonymous, live }))
+    }
+
+    /// The principal of a request whose credential was seen before, or that needs none. Neither
+    /// waits nor reads; none means: ask [`Auth::authenticate`].
+    pub fn known(&self, headers: &HeaderMap) -> Option<Arc<Principal>> {
+        match credential(headers).ok()? {
+            Credential::Absent => self.anonymous().ok(),
+            Credential::Token(token) => self.known_token(&token.0),
+            Credential::Basic(basic) => self.known_token(basic.password.expose()),
+        }
+    }
+
+    /// The principal of a request, from `Authorization: Bearer`, `Basic` (a user's name and
+    /// password, or anything and a token) or `X-Api-Key`.
+    ///
+    /// # Errors
+    /// [`AuthError::Missing`], [`AuthError::Malformed`], [`AuthError::Unknown`],
+    /// [`AuthError::Expired`], [`AuthError::Revoked`], [`AuthError::TooMany`],
+    /// [`AuthError::Store`].
+    pub async fn authenticate(&self, headers: &HeaderMap) -> Result<Arc<Principal>, AuthError> {
+        match credential(headers)? {
+            Credential::Absent => self.anonymous(),
+            Credential::Token(token) => self.principal_of_token(&token.0).await,
+            Credential::Basic(basic) => self.principal_of_token(basic.password.expose()).await,
+        }
+    }
+
+    /// The principal of a token that came in a place of its protocol's own.
+    ///
+    /// # Errors
+    /// As [`Auth::authenticate`].
+    pub async fn principal_of_token(&self, token: &str) -> Result<Arc<Principal>, AuthError> {
+        if let Some(principal) = self.known_token(token) {
+            return Ok(principal);
+        }
+        let id = token::id_of(token)?.to_owned();
+        let (digest, now) = (Digest::of(token), self.0.clock.now());
+        let generation = self.0.live.generation();
+        let find = move |tx: &mut crate::sql::Tx<'_>| lookup::find(tx, &id, &digest, now);
+        let entry = Arc::new(self.0.db.read(find).await?);
+        self.0.live.keep(generation, digest, Arc::clone(&entry));
+        self.touch_when_due(&entry, now);
+        Ok(Arc::clone(&entry.principal))
+    }
+
+    /// As [`Auth::known`], for a token that came in a place of its protocol's own.
+    pub fn known_token(&self, token: &str) -> Option<Arc<Principal>> {
+        let (digest, now) = (Digest::of(token), self.0.clock.now());
+        let Some(entry) = self.0.live.get(&digest, now) else {
+            return self.dev_principal(token, digest, now);
+        };
+        self.touch_when_due(&entry, now);
+        Some(Arc::clone(&entry.principal))
+    }
+
+    fn anonymous(&self) -> Result<Arc<Principal>, AuthError> {
+        if self.0.settings.anonymous {
+            return Ok(Arc::clone(&self.0.anonymous));
+        }
+        Err(AuthError::Missing)
+    }
+
+    fn dev_principal(&self, token: &str, digest: Digest, now: Timestamp) -> Option<Arc<Principal>> {
+        if self.0.settings.mode != Mode::Dev {
+            return None;
+        }
+        let principal = Arc::new(Principal::dev(principal::dev_namespace(token)?));
+        let entry = Entry {
+            principal: Arc::clone(&principal),
+            expires_at: None,
+            read_at: now,
+            token: None,
+        };
+        self.0.live.keep(self.0.live.generation(), digest, Arc::new(entry));
+        Some(principal)
+    }
+
+    /// Stores the time of use, at most once an hour a token, without making the caller wait. A
+    /// failure costs nothing but that time.
+    fn touch_when_due(&self, entry: &Entry, now: Timestamp) {
+        let Some(id) = entry.due_for_touch(now) else { return };
+        let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
+        let (db, id) = (self.0.db.clone(), id.to_owned());
+        runtime.spawn(async move {
+            let touched = db.write(move |tx| lookup::touch(tx, &id, now)).await;
+            if let Err(error) = touched {
+                tracing::debug!(%error, "the time of a token's last use was not stored");
+            }
+        });
+    }
+}
