@@ -5,6 +5,7 @@
 //! - [`config`]: defaults, file, environment and flags become one checked table.
 //! - [`http`]: listeners with TLS, limits and drain; problem documents; pages; idempotency.
 //! - [`auth`]: a credential becomes a [`auth::Principal`] and a namespace.
+//! - [`door`]: whose request it is, and which namespace answers.
 //! - [`system`]: what a system is, and the [`system::Ctx`] that it is opened with.
 //! - [`namespace`]: one directory of state for every system; created, forked, reset, dropped.
 //! - [`sql`]: retriable transactions on SQLite or PostgreSQL; the outbox.
@@ -21,6 +22,7 @@ pub mod auth;
 pub mod capacity;
 pub mod clock;
 pub mod config;
+pub mod door;
 pub mod entropy;
 pub mod files;
 pub mod http;

@@ -52,6 +52,28 @@ impl Workers {
         self.0.running.lock().push((name, worker));
     }
 
+    /// Starts `work` under `name`, done again each `period` of the machine's time and once more
+    /// when it is time to stop. A frozen clock does not hold it up: it keeps promises of
+    /// durability, not of schedule.
+    pub fn every<F>(
+        &self,
+        name: &'static str,
+        period: Duration,
+        mut work: impl FnMut() -> F + Send + 'static,
+    ) where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        self.spawn(name, |mut stop| async move {
+            while !stop.is_due() {
+                tokio::select! {
+                    () = tokio::time::sleep(period) => {}
+                    () = stop.wait() => {}
+                }
+                work().await;
+            }
+        });
+    }
+
     /// The names of those still at work.
     pub fn names(&self) -> Vec<&'static str> {
         let running = self.0.running.lock();

@@ -1,19 +1,17 @@
 //! The verbs: create, look up, visit, change, delete, list.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use kit::auth::password;
 use kit::clock::{Clock, Timestamp};
-use kit::limits::KeyedBuckets;
-use kit::sql::{Db, SqlError};
-use kit::system::Ctx;
+use kit::sql::{Db, SqlError, Tx};
 
 use crate::clicks::Clicks;
 use crate::code::Alias;
 use crate::hot::{self, Hot, HotLinks, Known};
 use crate::issuer::{Issued, Issuer};
+use crate::limit::Creations;
 use crate::model::{
     Author, Link, LinkChange, LinkState, NewLink, ShortAddress, ShortenError, TAG_CHARS_MAX,
     TAGS_MAX, TITLE_CHARS_MAX,
@@ -35,7 +33,7 @@ pub struct Shortener {
     pub(crate) policy: ArcSwap<TargetPolicy>,
     pub(crate) domains: ArcSwap<Vec<String>>,
     pub(crate) clicks: Arc<Clicks>,
-    pub(crate) creations: KeyedBuckets<String>,
+    pub(crate) creations: Creations,
 }
 
 /// A link that was asked for, and whether it is new.
@@ -66,7 +64,10 @@ impl Shortener {
         check_texts(new.title.as_deref(), &new.tags)?;
         let alias = new.alias.as_deref().map(Alias::new).transpose()?;
         let domain = self.known_domain(new.domain.as_deref())?;
-        self.limit(author)?;
+        if author.id.is_empty() && !self.settings.anonymous_create {
+            return Err(ShortenError::NoCredential);
+        }
+        self.creations.take(author, self.clock.now())?;
         let password_hash = hash_of(new.password.as_deref()).await?;
         let mut attempts = 0;
         loop {
@@ -359,6 +360,24 @@ impl Shortener {
         Ok(())
     }
 
+    /// Ends links whose time is over, `batch` at a time. Their codes are never given out again.
+    ///
+    /// # Errors
+    /// [`ShortenError::Store`].
+    pub async fn sweep(&self, batch: i64) -> Result<u64, ShortenError> {
+        let now = self.clock.now();
+        let unused_since = now.minus(self.settings.idle_expiry);
+        let mut swept = 0;
+        loop {
+            let sweep = move |tx: &mut Tx<'_>| store::sweep(tx, now, unused_since, batch);
+            let ended = self.sql.write::<_, SqlError>(sweep).await?;
+            swept += ended;
+            if ended < batch.unsigned_abs() {
+                return Ok(swept);
+            }
+        }
+    }
+
     /// A page of links, newest first: those with an id below `before`.
     ///
     /// # Errors
@@ -370,13 +389,6 @@ impl Shortener {
         limit: usize,
     ) -> Result<Vec<Link>, ShortenError> {
         self.sql.read(move |tx| store::list(tx, &filter, before, limit)).await.map_err(store_error)
-    }
-
-    fn limit(&self, author: &Author) -> Result<(), ShortenError> {
-        let now_us = self.clock.now().micros();
-        self.creations
-            .take(author.limited_by.clone(), now_us)
-            .map_err(|refused| ShortenError::Limited(refused.seconds()))
     }
 
     fn known_domain(&self, domain: Option<&str>) -> Result<String, ShortenError> {
@@ -399,7 +411,7 @@ enum NotPlain {
 }
 
 fn own_link(
-    tx: &mut kit::sql::Tx<'_>,
+    tx: &mut Tx<'_>,
     author: &Author,
     address: &ShortAddress,
 ) -> Result<Link, ShortenError> {

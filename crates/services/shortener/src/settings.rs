@@ -123,7 +123,7 @@ impl Section {
             },
             width: match self.width {
                 WidthName::Growing => Width::Growing,
-                WidthName::Fixed => Width::Fixed,
+                WidthName::Fixed => Width::Seven,
             },
         };
         Ok(Settings {

@@ -200,6 +200,14 @@ pub fn let_go(tx: &mut Tx<'_>, id: i64, principal: &str) -> Result<bool, SqlErro
     Ok(tx.execute(sql, &[id.into(), principal.into()])? > 0)
 }
 
+/// Makes a link nobody's own: its creator gave it up while others hold it.
+///
+/// # Errors
+/// See [`SqlError`].
+pub fn disown(tx: &mut Tx<'_>, id: i64) -> Result<(), SqlError> {
+    tx.execute("UPDATE link SET created_by = '' WHERE id = ?1", &[id.into()]).map(drop)
+}
+
 /// Takes one of the visits that are left; false when none is.
 ///
 /// # Errors

@@ -1,0 +1,178 @@
+//! From a request to a call: whose it is, and which namespace's instance answers it.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use axum::extract::FromRequestParts;
+use http::request::Parts;
+use http::{HeaderMap, StatusCode, header};
+
+use crate::auth::{Auth, AuthError, Principal};
+use crate::http::Problem;
+use crate::namespace::{NamespaceError, NamespaceName};
+use crate::sql::SqlError;
+use crate::system::{Rooms, System};
+
+/// The state of a system's HTTP front doors. Cheap to clone.
+pub struct Door<S> {
+    /// The system's instances.
+    pub rooms: Rooms<S>,
+    /// Who is who.
+    pub auth: Auth,
+    /// Which host belongs to which namespace.
+    pub hosts: Arc<Hosts>,
+}
+
+impl<S> Clone for Door<S> {
+    fn clone(&self) -> Self {
+        let (rooms, auth) = (self.rooms.clone(), self.auth.clone());
+        Self { rooms, auth, hosts: Arc::clone(&self.hosts) }
+    }
+}
+
+/// A request's principal and the instance of its namespace; an axum extractor.
+pub struct Caller<S: System> {
+    /// Who asks.
+    pub principal: Arc<Principal>,
+    /// What answers.
+    pub room: Arc<S::Instance>,
+}
+
+impl<S: System> FromRequestParts<Door<S>> for Caller<S> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, door: &Door<S>) -> Result<Self, Problem> {
+        let principal = match door.auth.known(&parts.headers) {
+            Some(principal) => principal,
+            None => door.auth.authenticate(&parts.headers).await?,
+        };
+        let room = door.rooms.open(&principal.namespace).await?;
+        Ok(Self { principal, room })
+    }
+}
+
+/// Places requests without a credential by their host name.
+#[derive(Clone, Debug, Default)]
+pub struct Hosts {
+    /// Exact host names, in lower case and without a port.
+    pub namespaces: HashMap<String, NamespaceName>,
+    /// Whether `NAME.localhost` is the namespace `NAME`: `dev` only.
+    pub localhost: bool,
+}
+
+impl Hosts {
+    /// The namespace that `host` (with or without a port) stands for; `default` for all others.
+    pub fn namespace_of(&self, host: &str) -> NamespaceName {
+        let host = host_without_port(host);
+        if let Some(namespace) = self.namespaces.get(&*host.to_ascii_lowercase()) {
+            return namespace.clone();
+        }
+        let label = host.strip_suffix(".localhost").filter(|_| self.localhost);
+        let named = label.and_then(|label| label.parse().ok());
+        named.unwrap_or_else(NamespaceName::default_name)
+    }
+
+    /// Whether every host stands for `default`: then nobody needs to look at it.
+    pub fn is_trivial_for(&self, host: &str) -> bool {
+        self.namespaces.is_empty()
+            && !(self.localhost && host_without_port(host).ends_with(".localhost"))
+    }
+}
+
+/// The host a request was sent to, as it stands in the request.
+pub fn host_of<'r>(headers: &'r HeaderMap, uri: &'r http::Uri) -> &'r str {
+    // HTTP/2 has it in the URI, HTTP/1.1 in a header.
+    let header = || headers.get(header::HOST).and_then(|host| host.to_str().ok());
+    uri.authority().map(http::uri::Authority::as_str).or_else(header).unwrap_or_default()
+}
+
+/// `example.com:8080` to `example.com`; an IPv6 address keeps its brackets.
+pub fn host_without_port(host: &str) -> &str {
+    match host.rsplit_once(':') {
+        Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
+        _ => host,
+    }
+}
+
+impl From<AuthError> for Problem {
+    fn from(error: AuthError) -> Self {
+        match &error {
+            AuthError::TooMany { retry_after_s } => {
+                Self::too_many(error.to_string()).retry_after(u32::try_from(*retry_after_s).unwrap_or(u32::MAX))
+            }
+            AuthError::Store(refusal) => refusal.clone().into(),
+            _ => Self::of_status(error.status()).detail(error.to_string()),
+        }
+    }
+}
+
+impl From<NamespaceError> for Problem {
+    fn from(error: NamespaceError) -> Self {
+        let text = error.to_string();
+        match error {
+            NamespaceError::NotFound(_) => Self::not_found(text),
+            NamespaceError::Exists(_) | NamespaceError::Kept(_) => Self::conflict(text),
+            NamespaceError::TooMany => {
+                Self::new(StatusCode::INSUFFICIENT_STORAGE, "too-many-namespaces", "Too many")
+                    .detail(text)
+            }
+            NamespaceError::External(_) => Self::unprocessable(text),
+            NamespaceError::Open(error) => {
+                tracing::error!(%error, "a system could not be opened");
+                Self::unavailable(format!("{} is not available", error.system)).retry_after(5)
+            }
+            NamespaceError::Storage(error) => error.into(),
+        }
+    }
+}
+
+impl From<SqlError> for Problem {
+    fn from(error: SqlError) -> Self {
+        match &error {
+            SqlError::Full(_) => Self::new(
+                StatusCode::INSUFFICIENT_STORAGE,
+                "storage-full",
+                "The disk is full",
+            )
+            .detail("nothing was stored; reads go on, and writes when space returns")
+            .retry_after(5),
+            SqlError::ReadOnly(..) => Self::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "storage-read-only",
+                "The store cannot be written",
+            )
+            .detail("nothing was stored; the operator has to make the data directory writable")
+            .retry_after(30),
+            error if error.is_temporary() => {
+                tracing::warn!(%error, "the store refused");
+                Self::unavailable("the store cannot answer at the moment").retry_after(1)
+            }
+            error => Self::internal(error),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_host_stands_for_a_namespace() {
+        let named = HashMap::from([("sho.rt".to_owned(), "team".parse().unwrap())]);
+        let hosts = Hosts { namespaces: named, localhost: true };
+        for (host, namespace) in [
+            ("sho.rt", "team"),
+            ("Sho.Rt:443", "team"),
+            ("a-b.localhost:8080", "a-b"),
+            ("localhost:8080", "default"),
+            ("a.b.localhost", "default"),
+            ("127.0.0.1:8080", "default"),
+            ("[::1]:8080", "default"),
+            ("", "default"),
+        ] {
+            assert_eq!(hosts.namespace_of(host).as_str(), namespace, "{host}");
+        }
+        assert_eq!(Hosts::default().namespace_of("a.localhost").as_str(), "default");
+        assert_eq!(host_without_port("[::1]:80"), "[::1]");
+    }
+}

@@ -1,0 +1,110 @@
+//! The system as the house sees it: how an instance is opened, and the work it does on its own.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use kit::sql::{Migration, SqlError};
+use kit::system::{Ctx, OpenError, System};
+
+use crate::admin::base_policy;
+use crate::clicks::{Clicks, FLUSH_EVERY};
+use crate::hot::HotLinks;
+use crate::issuer::Issuer;
+use crate::limit::Creations;
+use crate::service::Shortener;
+use crate::settings::Settings;
+use crate::store;
+
+/// How often links whose time is over are looked for.
+const SWEEP_EVERY: Duration = Duration::from_secs(3_600);
+/// Links swept in one transaction.
+const SWEEP_BATCH: i64 = 1_000;
+
+/// The shortener as one of the house's systems.
+pub struct Shorteners {
+    settings: Settings,
+}
+
+impl Shorteners {
+    /// With these settings for every namespace.
+    pub fn new(settings: Settings) -> Self {
+        Self { settings }
+    }
+
+    /// The settings.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+}
+
+impl System for Shorteners {
+    const NAME: &'static str = "shortener";
+    const MIGRATIONS: &'static [Migration] = &[Migration {
+        number: 1,
+        name: "links",
+        sql: include_str!("../migrations/001_links.sql"),
+    }];
+    type Instance = Shortener;
+
+    fn open(&self, ctx: Ctx) -> Result<Arc<Shortener>, OpenError> {
+        let refused = |error: String| OpenError {
+            system: Self::NAME,
+            setting: "data.dir".to_owned(),
+            what: error,
+        };
+        let runtime = tokio::runtime::Handle::current();
+        let fresh = ctx.entropy.bytes16();
+        let key = ctx.sql.write::<_, SqlError>(move |tx| {
+            store::setting(tx, "permutation-key", || fresh.to_vec())
+        });
+        let key = runtime.block_on(key).map_err(|error| refused(error.to_string()))?;
+        let key = <[u8; 16]>::try_from(key)
+            .map_err(|key| refused(format!("its key has {} bytes, not 16", key.len())))?;
+        let clicks = Clicks::new(
+            ctx.sql.clone(),
+            ctx.clock.clone(),
+            ctx.entropy.clone(),
+            &ctx.metrics,
+        );
+        let shortener = Arc::new(Shortener {
+            issuer: Issuer::new(ctx.sql.clone(), self.settings.issuer.clone(), key),
+            hot: HotLinks::new(self.settings.cache_bytes),
+            policy: ArcSwap::from_pointee(base_policy(&self.settings)),
+            domains: ArcSwap::default(),
+            clicks: Arc::new(clicks),
+            creations: Creations::new(&self.settings),
+            sql: ctx.sql,
+            clock: ctx.clock,
+            settings: self.settings.clone(),
+        });
+        runtime
+            .block_on(shortener.reload_policy())
+            .map_err(|error| refused(error.to_string()))?;
+        start_workers(&shortener, &ctx.workers);
+        Ok(shortener)
+    }
+}
+
+fn start_workers(shortener: &Arc<Shortener>, workers: &kit::worker::Workers) {
+    let clicks = Arc::clone(&shortener.clicks);
+    workers.every("shortener: write clicks", FLUSH_EVERY, move || {
+        let clicks = Arc::clone(&clicks);
+        async move {
+            if let Err(error) = clicks.flush().await {
+                tracing::warn!(%error, "clicks wait for the store");
+            }
+        }
+    });
+    let swept = Arc::downgrade(shortener);
+    workers.every("shortener: end expired links", SWEEP_EVERY, move || {
+        let swept = swept.clone();
+        async move {
+            if let Some(shortener) = swept.upgrade()
+                && let Err(error) = shortener.sweep(SWEEP_BATCH).await
+            {
+                tracing::warn!(%error, "expired links stay in the store for now");
+            }
+        }
+    });
+}
