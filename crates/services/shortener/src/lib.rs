@@ -9,4 +9,5 @@ pub mod hash_code;
 pub mod permutation;
 pub mod ranges;
 pub mod referrer;
+pub mod stats;
 pub mod target;
