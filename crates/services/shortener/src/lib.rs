@@ -7,6 +7,7 @@ pub mod code;
 pub mod country;
 pub mod hash_code;
 pub mod permutation;
+pub mod qr;
 pub mod ranges;
 pub mod referrer;
 pub mod stats;
