@@ -96,8 +96,8 @@ pub struct RecentClick {
 pub struct LinkBatch {
     /// Counts by hour since 1970 UTC.
     pub hours: BTreeMap<i64, Tally>,
-    /// Details by day since 1970 UTC.
-    pub days: BTreeMap<i64, DayBatch>,
+    /// Details by day since 1970 UTC. Boxed: a tree's node has room for eleven, most need one.
+    pub days: BTreeMap<i64, Box<DayBatch>>,
     /// The latest time of a click, in microseconds since 1970 UTC.
     pub last_click_us: i64,
     /// The latest clicks, oldest first, at most [`MAX_RECENT_CLICKS`].
@@ -110,10 +110,30 @@ pub struct DayBatch {
     /// Visitors, bots left out: a sketch of precision 12.
     pub visitors: HyperLogLog,
     referrers: HashMap<Box<str>, Tally>,
-    countries: HashMap<Country, Tally>,
-    devices: HashMap<Device, Tally>,
-    browsers: HashMap<&'static str, Tally>,
-    systems: HashMap<&'static str, Tally>,
+    countries: Few<Country>,
+    devices: Few<Device>,
+    browsers: Few<&'static str>,
+    systems: Few<&'static str>,
+}
+
+/// Counts by a value of a short list (250 countries at most). Searched in order: nearly all links
+/// have a handful in a batch, and a map's first entry would cost more than the search.
+#[derive(Debug, Clone)]
+struct Few<K>(Vec<(K, Tally)>);
+
+impl<K> Default for Few<K> {
+    fn default() -> Self {
+        Self(Vec::new())
+    }
+}
+
+impl<K: Copy + PartialEq> Few<K> {
+    fn add(&mut self, value: K, one: Tally) {
+        match self.0.iter_mut().find(|(known, _)| *known == value) {
+            Some((_, tally)) => tally.add(one),
+            None => self.0.push((value, one)),
+        }
+    }
 }
 
 impl LinkBatch {
@@ -133,10 +153,10 @@ impl LinkBatch {
         let referrer = referrer::host(click.referrer);
         let day = self.days.entry(day_of(click.at_us)).or_default();
         day.add_referrer(&referrer, one);
-        day.countries.entry(click.country).or_default().add(one);
-        day.devices.entry(agent.device).or_default().add(one);
-        day.browsers.entry(agent.browser).or_default().add(one);
-        day.systems.entry(agent.os).or_default().add(one);
+        day.countries.add(click.country, one);
+        day.devices.add(agent.device, one);
+        day.browsers.add(agent.browser, one);
+        day.systems.add(agent.os, one);
         if !is_bot {
             day.visitors.insert_hash(click.visitor);
         }
@@ -174,10 +194,10 @@ impl DayBatch {
     /// Each value of each facet with its count: one row of a store each, in no order.
     pub fn facets(&self) -> impl Iterator<Item = (Facet, &str, Tally)> {
         let referrers = self.referrers.iter().map(|(k, v)| (Facet::Referrer, &**k, *v));
-        let countries = self.countries.iter().map(|(k, v)| (Facet::Country, k.as_str(), *v));
-        let devices = self.devices.iter().map(|(k, v)| (Facet::Device, k.as_str(), *v));
-        let browsers = self.browsers.iter().map(|(k, v)| (Facet::Browser, *k, *v));
-        let systems = self.systems.iter().map(|(k, v)| (Facet::Os, *k, *v));
+        let countries = self.countries.0.iter().map(|(k, v)| (Facet::Country, k.as_str(), *v));
+        let devices = self.devices.0.iter().map(|(k, v)| (Facet::Device, k.as_str(), *v));
+        let browsers = self.browsers.0.iter().map(|(k, v)| (Facet::Browser, *k, *v));
+        let systems = self.systems.0.iter().map(|(k, v)| (Facet::Os, *k, *v));
         referrers.chain(countries).chain(devices).chain(browsers).chain(systems)
     }
 

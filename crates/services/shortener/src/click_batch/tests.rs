@@ -147,7 +147,7 @@ proptest! {
                 let sum: u64 = link
                     .days
                     .values()
-                    .flat_map(DayBatch::facets)
+                    .flat_map(|day| day.facets())
                     .filter(|row| row.0 == facet)
                     .map(|row| row.2.total())
                     .sum();
