@@ -1,0 +1,132 @@
+//! The HTTP connection to an OTLP collector.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Request, StatusCode, Uri};
+use http_body_util::{BodyExt, Full, Limited};
+use hyper::client::conn::http1::{self, SendRequest};
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpStream;
+
+use crate::telemetry::TelemetryError;
+
+/// How long connecting, sending and the answer may take together.
+const ATTEMPT_LIMIT: Duration = Duration::from_secs(5);
+/// Bytes of an answer that are read; nothing in it is needed.
+const ANSWER_MAX_BYTES: usize = 64 * 1024;
+
+/// Where spans are sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::telemetry) struct Endpoint {
+    /// `host:port`.
+    address: String,
+    path: String,
+}
+
+impl Endpoint {
+    /// Reads `http://host:port`, to which the standard path `/v1/traces` is added, or an address
+    /// with a path of its own; `None` for empty text, which means no export.
+    pub(in crate::telemetry) fn read(text: &str) -> Result<Option<Self>, TelemetryError> {
+        if text.is_empty() {
+            return Ok(None);
+        }
+        let wrong = || TelemetryError::Endpoint { text: text.to_owned() };
+        let uri: Uri = text.parse().map_err(|_| wrong())?;
+        let host = uri.host().filter(|_| uri.scheme_str() == Some("http")).ok_or_else(wrong)?;
+        let address = format!("{host}:{}", uri.port_u16().unwrap_or(4318));
+        let path = match uri.path() {
+            "" | "/" => "/v1/traces",
+            own => own,
+        };
+        Ok(Some(Endpoint { address, path: path.to_owned() }))
+    }
+}
+
+/// Why a batch was not taken.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum SendError {
+    /// No connection, no answer in time, or an answer that asks to try later.
+    #[error("{0}")]
+    TryAgain(String),
+    /// The collector will never take this batch.
+    #[error("the collector refuses it with status {0}")]
+    Refused(StatusCode),
+}
+
+/// One kept-alive connection, made anew when it breaks.
+pub(super) struct Collector {
+    endpoint: Endpoint,
+    connection: Option<SendRequest<Full<Bytes>>>,
+}
+
+impl Collector {
+    pub(super) fn new(endpoint: Endpoint) -> Self {
+        Collector { endpoint, connection: None }
+    }
+
+    pub(super) async fn send(&mut self, body: Bytes) -> Result<(), SendError> {
+        let attempt = tokio::time::timeout(ATTEMPT_LIMIT, self.post(body)).await;
+        let status = match attempt {
+            Ok(Ok(status)) => status,
+            Ok(Err(error)) => {
+                self.connection = None;
+                return Err(SendError::TryAgain(error.to_string()));
+            }
+            Err(_) => {
+                self.connection = None;
+                return Err(SendError::TryAgain("no answer in time".to_owned()));
+            }
+        };
+        match status.as_u16() {
+            200..300 => Ok(()),
+            // The ones that OTLP calls retryable.
+            429 | 502 | 503 | 504 => Err(SendError::TryAgain(format!("status {status}"))),
+            _ => Err(SendError::Refused(status)),
+        }
+    }
+
+    async fn post(&mut self, body: Bytes) -> Result<StatusCode, BoxError> {
+        let mut connection = match self.connection.take() {
+            Some(open) if !open.is_closed() => open,
+            _ => connect(&self.endpoint.address).await?,
+        };
+        connection.ready().await?;
+        let request = Request::post(&self.endpoint.path)
+            .header("host", &self.endpoint.address)
+            .header("content-type", "application/json")
+            .body(Full::new(body))?;
+        let answer = connection.send_request(request).await?;
+        let status = answer.status();
+        // The answer must be read to its end before the connection can be used again.
+        Limited::new(answer.into_body(), ANSWER_MAX_BYTES).collect().await?;
+        self.connection = Some(connection);
+        Ok(status)
+    }
+}
+
+type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+async fn connect(address: &str) -> Result<SendRequest<Full<Bytes>>, BoxError> {
+    let stream = TcpStream::connect(address).await?;
+    let (sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
+    tokio::spawn(connection);
+    Ok(sender)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn endpoints() {
+        let read = |text: &str| Endpoint::read(text).map(|e| e.map(|e| e.address + &e.path));
+        assert_eq!(read("").unwrap(), None);
+        assert_eq!(read("http://c:1").unwrap().unwrap(), "c:1/v1/traces");
+        assert_eq!(read("http://c/").unwrap().unwrap(), "c:4318/v1/traces");
+        assert_eq!(read("http://[::1]:2/x").unwrap().unwrap(), "[::1]:2/x");
+        for text in ["https://c", "c:4318", "grpc://c", "http://"] {
+            assert!(read(text).unwrap_err().to_string().contains("trace_endpoint"), "{text}");
+        }
+    }
+}
