@@ -7,8 +7,8 @@
 //! Read path: [`public`] → [`hot`] answers from memory, else [`service`] → [`store`]; the click is
 //! added up by [`clicks`] and written by [`click_store`] twice a second.
 //!
-//! Beside them: [`stats`] and [`agent`], [`referrer`], [`country`] for what clicks tell; [`qr`];
-//! [`exchange`] for moving in and out; [`admin`] for domains and blocked hosts; [`hash_code`] for
+//! Beside them: [`insight`], [`stats`] and [`agent`], [`referrer`], [`country`] for what clicks tell; [`qr`];
+//! [`admin`] for domains and blocked hosts; [`hash_code`] for
 //! codes made from hashes.
 //!
 //! A mapping is in the store before it is acknowledged, and a redirect never waits for a count.
@@ -25,6 +25,7 @@ pub mod country;
 pub mod hash_code;
 pub mod hot;
 pub mod http;
+pub mod insight;
 pub mod issuer;
 mod limit;
 pub mod model;

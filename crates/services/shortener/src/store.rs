@@ -181,6 +181,16 @@ pub fn holders(tx: &mut Tx<'_>, id: i64) -> Result<i64, SqlError> {
     Ok(tx.find(sql, &[id.into()], |row| row.get(0))?.unwrap_or(0))
 }
 
+/// Whether `principal` was given this link.
+///
+/// # Errors
+/// See [`SqlError`].
+pub fn is_held_by(tx: &mut Tx<'_>, id: i64, principal: &str) -> Result<bool, SqlError> {
+    let sql = "SELECT link_id FROM link_holder WHERE link_id = ?1 AND principal = ?2";
+    let held = tx.find(sql, &[id.into(), principal.into()], |row| row.get::<i64>(0))?;
+    Ok(held.is_some())
+}
+
 /// Notes that `principal` was given this link.
 ///
 /// # Errors

@@ -53,6 +53,7 @@ impl Cursor {
 
 /// One page of a list.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
 pub struct Page<T> {
     /// The items, in the list's order.
     pub items: Vec<T>,
@@ -84,7 +85,7 @@ impl<T> Page<T> {
 #[derive(Clone, Debug, Default, Deserialize, IntoParams, ToSchema)]
 #[into_params(parameter_in = Query)]
 pub struct PageQuery {
-    /// The `next_cursor` of the page before; without it the list starts.
+    /// The `nextCursor` of the page before; without it the list starts.
     pub cursor: Option<String>,
     /// How many items at most: 50 unless told, 1 at least and 500 at most.
     pub limit: Option<u32>,
