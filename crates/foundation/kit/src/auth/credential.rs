@@ -26,7 +26,6 @@ pub(super) struct Shown<'h>(pub(super) Cow<'h, str>);
 /// RFC 7617: a user's name and password, or anything and a token.
 #[derive(Debug)]
 pub(super) struct Basic {
-    #[cfg_attr(not(test), expect(dead_code, reason = "read by the log-in of users, next"))]
     pub(super) user: String,
     pub(super) password: Secret,
 }

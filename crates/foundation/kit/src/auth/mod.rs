@@ -2,7 +2,7 @@
 //!
 //! - [`Scopes`]: what a principal may do, as patterns over `system:action`; nothing by default.
 //! - [`Auth::known`], [`Auth::authenticate`]: bearer token, API key or `Basic` to a principal.
-//! - [`NewToken`]: tokens, each change with its audit row.
+//! - [`NewToken`], [`NewUser`], [`Login`], [`Role`]: each change with its audit row.
 //!
 //! Invariants:
 //! - Of a token only its SHA-256 is stored, of a password its argon2id; no text of either is in
@@ -14,35 +14,48 @@
 //! Decides no question of a service: a front door passes the principal on, and the service asks
 //! [`Principal::require`].
 
+mod attempts;
 mod audit;
+mod bootstrap;
 mod credential;
 mod error;
 mod live;
+mod login;
 mod lookup;
+mod password;
 mod principal;
+mod roles;
 mod scopes;
 mod secret;
 mod token;
 mod tokens;
+mod users;
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use http::HeaderMap;
+use parking_lot::Mutex;
 
 pub use audit::{Act, AuditPage, AuditRow};
 pub use error::AuthError;
+pub use login::{Login, Session};
 pub use principal::{Kind, Principal};
+pub use roles::{ADMIN_ROLE, Role};
 pub use scopes::{BadScopes, PATTERNS_MAX, Scopes};
 pub use secret::Secret;
 pub use token::{ID_LENGTH as TOKEN_ID_LENGTH, PREFIX as TOKEN_PREFIX};
 pub use tokens::{NewToken, Purpose, TokenCursor, TokenInfo, TokenPage};
+pub use users::{NewUser, UserInfo, UserPage};
 
 use crate::clock::{Clock, Timestamp};
 use crate::entropy::Entropy;
 use crate::sql::{Db, Migration};
-use credential::{Credential, credential};
+use attempts::Attempts;
+use credential::{Basic, Credential, credential};
 use live::{Entry, Live};
+use password::Passwords;
 use token::Digest;
 
 /// The published S3-style access key of `backplane dev`.
@@ -84,6 +97,10 @@ struct Inner {
     settings: AuthSettings,
     anonymous: Arc<Principal>,
     live: Live,
+    passwords: Passwords,
+    attempts: Mutex<Attempts>,
+    /// Of the digests that proved passwords are kept under; never stored.
+    salt: [u8; 16],
 }
 
 impl Auth {
@@ -96,9 +113,18 @@ impl Auth {
 
     /// Ready at once: nothing is read or hashed before the first credential arrives.
     pub fn open(db: Db, clock: Clock, entropy: Entropy, settings: AuthSettings) -> Self {
-        let live = Live::new(db.embedded().is_none().then_some(SHARED_AGE_MAX));
-        let anonymous = Arc::new(Principal::anonymous());
-        Self(Arc::new(Inner { db, clock, entropy, settings, anonymous, live }))
+        let inner = Inner {
+            live: Live::new(db.embedded().is_none().then_some(SHARED_AGE_MAX)),
+            anonymous: Arc::new(Principal::anonymous()),
+            passwords: Passwords::new(),
+            attempts: Mutex::default(),
+            salt: entropy.bytes16(),
+            db,
+            clock,
+            entropy,
+            settings,
+        };
+        Self(Arc::new(inner))
     }
 
     /// The principal of a request whose credential was seen before, or that needs none. Neither
@@ -107,7 +133,10 @@ impl Auth {
         match credential(headers).ok()? {
             Credential::Absent => self.anonymous().ok(),
             Credential::Token(token) => self.known_token(&token.0),
-            Credential::Basic(basic) => self.known_token(basic.password.expose()),
+            Credential::Basic(basic) if self.is_token(&basic) => {
+                self.known_token(basic.password.expose())
+            }
+            Credential::Basic(basic) => self.known_basic(&basic),
         }
     }
 
@@ -119,10 +148,26 @@ impl Auth {
     /// [`AuthError::Expired`], [`AuthError::Revoked`], [`AuthError::TooMany`],
     /// [`AuthError::Store`].
     pub async fn authenticate(&self, headers: &HeaderMap) -> Result<Arc<Principal>, AuthError> {
+        self.authenticate_from(headers, None).await
+    }
+
+    /// As [`Auth::authenticate`], counting wrong passwords against the address that they come
+    /// from too.
+    ///
+    /// # Errors
+    /// As [`Auth::authenticate`].
+    pub async fn authenticate_from(
+        &self,
+        headers: &HeaderMap,
+        source: Option<IpAddr>,
+    ) -> Result<Arc<Principal>, AuthError> {
         match credential(headers)? {
             Credential::Absent => self.anonymous(),
             Credential::Token(token) => self.principal_of_token(&token.0).await,
-            Credential::Basic(basic) => self.principal_of_token(basic.password.expose()).await,
+            Credential::Basic(basic) if self.is_token(&basic) => {
+                self.principal_of_token(basic.password.expose()).await
+            }
+            Credential::Basic(basic) => self.principal_of_basic(basic, source).await,
         }
     }
 
@@ -152,6 +197,13 @@ impl Auth {
         };
         self.touch_when_due(&entry, now);
         Some(Arc::clone(&entry.principal))
+    }
+
+    /// Whether what came as a password has the form of a token that could count here.
+    fn is_token(&self, basic: &Basic) -> bool {
+        let password = basic.password.expose();
+        let dev = self.0.settings.mode == Mode::Dev && principal::dev_namespace(password).is_some();
+        dev || token::is_meant(password)
     }
 
     fn anonymous(&self) -> Result<Arc<Principal>, AuthError> {

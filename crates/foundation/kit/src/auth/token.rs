@@ -64,7 +64,6 @@ impl Digest {
         Self(Sha256::digest(token.as_bytes()).into())
     }
 
-    #[cfg(test)]
     /// The digest of parts that are told apart by their lengths.
     pub(super) fn of_parts(parts: &[&[u8]]) -> Self {
         let mut hasher = Sha256::new();
@@ -111,7 +110,9 @@ mod tests {
 
     proptest! {
         #[test]
-        fn one_wrong_character_is_noticed(seed: u64, place in 0..54_usize, other in "[0-9a-zA-Z_]") {
+        fn one_wrong_character_is_noticed(
+            seed: u64, place in 0..54_usize, other in "[0-9a-zA-Z_]",
+        ) {
             let (_, token) = mint(&Entropy::seeded(seed));
             let mut typed = token.expose().to_owned();
             typed.replace_range(place..=place, &other);

@@ -1,75 +1,13 @@
-//! Credentials on a real database: what is let in, what is refused, and when a change counts.
+//! Tokens: known, refused, bounded by their maker, listed and ended.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::{HeaderMap, HeaderValue};
-use kit::auth::{
-    Auth, AuthError, AuthSettings, Kind, Mode, NewToken, Principal, Scopes, Secret, TokenCursor,
-    TokenPage,
-};
-use kit::clock::{Clock, Timestamp};
-use kit::entropy::Entropy;
-use kit::sql::{Db, Durability, OpenOptions};
+use http::HeaderMap;
+use kit::auth::{AuthError, Kind, Mode, NewToken, Principal, Scopes, TokenCursor, TokenPage};
+use kit::clock::Timestamp;
 
-const START: Timestamp = Timestamp::from_micros(1_800_000_000_000_000);
-
-/// One house on a disk of its own, with its time in the test's hands.
-struct House {
-    dir: tempfile::TempDir,
-    clock: Clock,
-    auth: Auth,
-}
-
-impl House {
-    fn open(mode: Mode) -> Self {
-        let dir = tempfile::tempdir().unwrap();
-        let clock = Clock::frozen(START);
-        let auth = open_in(&dir, &clock, mode);
-        Self { dir, clock, auth }
-    }
-
-    /// The same house after a restart: nothing is remembered but what is stored.
-    fn reopened(self) -> Self {
-        let Self { dir, clock, auth } = self;
-        drop(auth);
-        let auth = open_in(&dir, &clock, Mode::Serve);
-        Self { dir, clock, auth }
-    }
-
-    async fn token(&self, maker: &Principal, scopes: &str) -> (String, Secret) {
-        let (info, secret) = self.auth.create_token(maker, new_token(scopes)).await.unwrap();
-        (info.id, secret)
-    }
-
-    async fn bearer(&self, token: &str) -> Result<Arc<Principal>, AuthError> {
-        self.auth.authenticate(&headers("authorization", &format!("Bearer {token}"))).await
-    }
-}
-
-fn open_in(dir: &tempfile::TempDir, clock: &Clock, mode: Mode) -> Auth {
-    let path = dir.path().join("auth.db");
-    let durability = Durability::Flush;
-    let options = OpenOptions { path, migrations: Auth::MIGRATIONS, durability };
-    let db = Db::open_sqlite(&options).unwrap();
-    let settings = AuthSettings { mode, anonymous: mode == Mode::Dev };
-    Auth::open(db, clock.clone(), Entropy::machine(), settings)
-}
-
-fn headers(name: &'static str, value: &str) -> HeaderMap {
-    HeaderMap::from_iter([(name.parse().unwrap(), HeaderValue::from_str(value).unwrap())])
-}
-
-fn new_token(scopes: &str) -> NewToken {
-    let scopes = scopes.parse().unwrap();
-    NewToken { name: "a program".to_owned(), scopes, namespace: None, expires_at: None }
-}
-
-fn basic(user: &str, password: &str) -> HeaderMap {
-    use base64::Engine as _;
-    let pair = base64::engine::general_purpose::STANDARD.encode(format!("{user}:{password}"));
-    headers("authorization", &format!("Basic {pair}"))
-}
+use super::{House, START, basic, headers, new_token};
 
 #[tokio::test]
 async fn a_token_is_known_by_every_form_and_after_a_restart() {
