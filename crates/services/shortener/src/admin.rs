@@ -118,8 +118,12 @@ impl Shortener {
             .await?;
         let domains: Vec<String> = domains.into_iter().map(|listed| listed.host).collect();
         let mut policy = base_policy(&self.settings);
-        domains.iter().for_each(|host| drop(policy.own_hosts.insert(host)));
-        blocked.iter().for_each(|listed| drop(policy.blocked_hosts.insert(&listed.host)));
+        for host in &domains {
+            policy.own_hosts.insert(host);
+        }
+        for listed in &blocked {
+            policy.blocked_hosts.insert(&listed.host);
+        }
         self.policy.store(Arc::new(policy));
         self.domains.store(Arc::new(domains));
         self.hot.forget_all();

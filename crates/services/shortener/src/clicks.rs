@@ -14,7 +14,7 @@ use arc_swap::ArcSwap;
 use kit::clock::{Clock, Timestamp};
 use kit::entropy::Entropy;
 use kit::sql::{Db, SqlError};
-use kit::telemetry::metrics::Counter;
+use kit::telemetry::metrics::{Counter, Metrics};
 use parking_lot::Mutex;
 use siphasher::sip::SipHasher13;
 
@@ -69,7 +69,7 @@ struct Salt {
 
 impl Clicks {
     /// Starts with the salt of the day that the store has, or a new one.
-    pub fn new(sql: Db, clock: Clock, entropy: Entropy, metrics: &kit::telemetry::Metrics) -> Self {
+    pub fn new(sql: Db, clock: Clock, entropy: Entropy, metrics: &Metrics) -> Self {
         let counted =
             metrics.counter("backplane_shortener_clicks", "Visits to short links, of all kinds.");
         let dropped = metrics.counter(

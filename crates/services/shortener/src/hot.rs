@@ -3,6 +3,7 @@
 //! Cost of a hit: one hash of the code, one sharded lock, one reference count. A miss is filled by
 //! one caller while others that want the same code wait for it.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
@@ -70,13 +71,13 @@ pub enum Known {
 }
 
 /// Bounded by bytes; the least useful entries go first.
-pub struct HotLinks(Cache<Box<str>, Known, Weigh>);
+pub struct HotLinks(Cache<String, Known, Weigh>);
 
 #[derive(Clone)]
 struct Weigh;
 
-impl quick_cache::Weighter<Box<str>, Known> for Weigh {
-    fn weight(&self, key: &Box<str>, known: &Known) -> u64 {
+impl quick_cache::Weighter<String, Known> for Weigh {
+    fn weight(&self, key: &String, known: &Known) -> u64 {
         let target = match known {
             Known::Hot(hot) => hot.location.len() as u64,
             Known::AbsentUntil(_) => 0,
@@ -126,19 +127,14 @@ impl HotLinks {
     pub fn forget_all(&self) {
         self.0.clear();
     }
-
-    /// Hits and misses since the start.
-    pub fn hits_and_misses(&self) -> (u64, u64) {
-        (self.0.hits(), self.0.misses())
-    }
 }
 
 /// The service's own domain is the common case: its codes are keys as they are.
-pub fn key_of(address: &ShortAddress) -> Box<str> {
+pub fn key_of(address: &ShortAddress) -> Cow<'_, str> {
     if address.domain.is_empty() {
-        address.code.as_str().into()
+        Cow::Borrowed(&address.code)
     } else {
-        format!("{}/{}", address.domain, address.code).into()
+        Cow::Owned(format!("{}/{}", address.domain, address.code))
     }
 }
 

@@ -13,14 +13,14 @@ const SOURCES_MAX: usize = 100_000;
 
 /// The buckets of one namespace: one kind for callers without a credential, by address, and one
 /// for principals. A limit of 0 a minute is none.
-pub struct Creations {
+pub(crate) struct Creations {
     anonymous: Option<KeyedBuckets<String>>,
     known: Option<KeyedBuckets<String>>,
 }
 
 impl Creations {
     /// As the settings say.
-    pub fn new(settings: &Settings) -> Self {
+    pub(crate) fn new(settings: &Settings) -> Self {
         let buckets = |a_minute: u32| {
             let rate = NonZeroU32::new(a_minute)?;
             let rule = BucketRule { capacity: rate, refill: rate, period_us: 60_000_000 };
@@ -36,7 +36,7 @@ impl Creations {
     ///
     /// # Errors
     /// [`ShortenError::Limited`] with the seconds to wait.
-    pub fn take(&self, author: &Author, now: Timestamp) -> Result<(), ShortenError> {
+    pub(crate) fn take(&self, author: &Author, now: Timestamp) -> Result<(), ShortenError> {
         let buckets = if author.id.is_empty() { &self.anonymous } else { &self.known };
         let Some(buckets) = buckets else { return Ok(()) };
         let taken = buckets.take(author.limited_by.clone(), now.micros());

@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use kit::auth::password;
+use kit::auth::{AuthError, Passwords, Secret};
 use kit::clock::{Clock, Timestamp};
+use kit::entropy::Entropy;
 use kit::sql::{Db, SqlError, Tx};
 
 use crate::clicks::Clicks;
@@ -33,6 +34,8 @@ pub struct Shortener {
     pub(crate) policy: ArcSwap<TargetPolicy>,
     pub(crate) domains: ArcSwap<Vec<String>>,
     pub(crate) clicks: Arc<Clicks>,
+    pub(crate) passwords: Passwords,
+    pub(crate) entropy: Entropy,
     pub(crate) creations: Creations,
 }
 
@@ -68,7 +71,7 @@ impl Shortener {
             return Err(ShortenError::NoCredential);
         }
         self.creations.take(author, self.clock.now())?;
-        let password_hash = hash_of(new.password.as_deref()).await?;
+        let password_hash = self.hash_of(new.password.as_deref()).await?;
         let mut attempts = 0;
         loop {
             let issued = self.issuer.next().await?;
@@ -241,7 +244,9 @@ impl Shortener {
     ) -> Result<Visit, ShortenError> {
         if let Some(hash) = &link.password_hash {
             let Some(password) = password else { return Ok(Visit::AskPassword) };
-            if !password::verify(password.to_owned(), hash.clone()).await {
+            let turn = self.passwords.turn().await.map_err(password_error)?;
+            let right = turn.verify(Secret::new(password), Some(hash.clone())).await;
+            if !right.map_err(password_error)? {
                 return Err(ShortenError::PasswordNeeded);
             }
         }
@@ -297,7 +302,7 @@ impl Shortener {
         let target = change.long_url.as_deref().map(|url| Target::parse(url, &policy));
         let target = target.transpose()?.map(|target| target.original);
         let new_password = match &change.password {
-            Some(password) => Some(hash_of(password.as_deref()).await?),
+            Some(password) => Some(self.hash_of(password.as_deref()).await?),
             None => None,
         };
         let (author, wanted, now) = (author.clone(), address.clone(), self.clock.now());
@@ -341,7 +346,7 @@ impl Shortener {
         }
         let (author, wanted, now) = (author.clone(), address.clone(), self.clock.now());
         self.sql
-            .write(move |tx| {
+            .write::<(), ShortenError>(move |tx| {
                 let link = store::find(tx, &wanted)?
                     .ok_or_else(|| ShortenError::NotFound(wanted.code.clone()))?;
                 if store::let_go(tx, link.id, &author.id)? {
@@ -389,6 +394,17 @@ impl Shortener {
         limit: usize,
     ) -> Result<Vec<Link>, ShortenError> {
         self.sql.read(move |tx| store::list(tx, &filter, before, limit)).await.map_err(store_error)
+    }
+
+    async fn hash_of(&self, password: Option<&str>) -> Result<Option<String>, ShortenError> {
+        let Some(password) = password else { return Ok(None) };
+        if !(1..=256).contains(&password.len()) {
+            let what = "1 to 256 bytes".to_owned();
+            return Err(ShortenError::Field { field: "password", what });
+        }
+        let turn = self.passwords.turn().await.map_err(password_error)?;
+        let hash = turn.hash(Secret::new(password), self.entropy.bytes16()).await;
+        hash.map(Some).map_err(password_error)
     }
 
     fn known_domain(&self, domain: Option<&str>) -> Result<String, ShortenError> {
@@ -471,13 +487,14 @@ fn check_texts(title: Option<&str>, tags: &[String]) -> Result<(), ShortenError>
     Ok(())
 }
 
-async fn hash_of(new_password: Option<&str>) -> Result<Option<String>, ShortenError> {
-    let Some(new_password) = new_password else { return Ok(None) };
-    if !(1..=256).contains(&new_password.len()) {
-        let what = "1 to 256 bytes".to_owned();
-        return Err(ShortenError::Field { field: "password", what });
+/// Hashing is limited to a few at a time; beyond its queue a caller is asked to come again.
+fn password_error(error: AuthError) -> ShortenError {
+    match error {
+        AuthError::TooMany { retry_after_s } => {
+            ShortenError::Limited(u32::try_from(retry_after_s).unwrap_or(u32::MAX))
+        }
+        other => ShortenError::Store(SqlError::Invalid(other.to_string())),
     }
-    Ok(Some(password::hash(new_password.to_owned()).await))
 }
 
 fn store_error(error: SqlError) -> ShortenError {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
+use kit::auth::Passwords;
 use kit::sql::{Migration, SqlError};
 use kit::system::{Ctx, OpenError, System};
 
@@ -73,6 +74,8 @@ impl System for Shorteners {
             policy: ArcSwap::from_pointee(base_policy(&self.settings)),
             domains: ArcSwap::default(),
             clicks: Arc::new(clicks),
+            passwords: Passwords::new(),
+            entropy: ctx.entropy,
             creations: Creations::new(&self.settings),
             sql: ctx.sql,
             clock: ctx.clock,

@@ -41,6 +41,7 @@ use parking_lot::Mutex;
 pub use audit::{Act, AuditPage, AuditRow};
 pub use error::AuthError;
 pub use login::{Login, Session};
+pub use password::{Passwords, Turn};
 pub use principal::{Kind, Principal};
 pub use roles::{ADMIN_ROLE, Role};
 pub use scopes::{BadScopes, PATTERNS_MAX, Scopes};
@@ -55,7 +56,6 @@ use crate::sql::{Db, Migration};
 use attempts::Attempts;
 use credential::{Basic, Credential, credential};
 use live::{Entry, Live};
-use password::Passwords;
 use token::Digest;
 
 /// The published S3-style access key of `backplane dev`.

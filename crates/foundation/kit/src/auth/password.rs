@@ -25,19 +25,26 @@ const NOBODY: &str = "$argon2id$v=19$m=19456,t=2,p=1$c2FsdG9mbm9ib2R5MDAwMA\
     $qL9yZ1xT0m3vJrKQe8uWb2cNf5sHdA7oGiR4tPkXl6E";
 
 /// The house's hashing, a few at a time.
-pub(super) struct Passwords {
+pub struct Passwords {
     waiting: Semaphore,
     at_work: Arc<Semaphore>,
 }
 
 /// A turn at hashing; the next in line gets it when this is dropped.
-pub(super) struct Turn<'p> {
+pub struct Turn<'p> {
     _place: SemaphorePermit<'p>,
     permit: OwnedSemaphorePermit,
 }
 
+impl Default for Passwords {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl Passwords {
-    pub(super) fn new() -> Self {
+    /// Nobody is at work yet.
+    pub fn new() -> Self {
         let waiting = Semaphore::new(WAITING_MAX + AT_WORK_MAX);
         Self { waiting, at_work: Arc::new(Semaphore::new(AT_WORK_MAX)) }
     }
@@ -46,7 +53,7 @@ impl Passwords {
     ///
     /// # Errors
     /// [`AuthError::TooMany`] when the line is full.
-    pub(super) async fn turn(&self) -> Result<Turn<'_>, AuthError> {
+    pub async fn turn(&self) -> Result<Turn<'_>, AuthError> {
         const FULL: AuthError = AuthError::TooMany { retry_after_s: 1 };
         let place = self.waiting.try_acquire().map_err(|_| FULL)?;
         let permit = Arc::clone(&self.at_work).acquire_owned().await.map_err(|_| FULL)?;
@@ -55,8 +62,11 @@ impl Passwords {
 }
 
 impl Turn<'_> {
-    /// The string to store for a password.
-    pub(super) async fn hash(self, password: Secret, salt: [u8; 16]) -> Result<String, AuthError> {
+    /// The string to store for a password. The salt is random and used once.
+    ///
+    /// # Errors
+    /// [`AuthError::Invalid`] when the parameters are refused, which they are not.
+    pub async fn hash(self, password: Secret, salt: [u8; 16]) -> Result<String, AuthError> {
         let hash = move || argon2id()?.hash_password_with_salt(password.expose().as_bytes(), &salt);
         let hashed = self.work(hash).await?;
         hashed
@@ -65,7 +75,10 @@ impl Turn<'_> {
     }
 
     /// Whether `password` is the one that `stored` was made from. None stored takes as long.
-    pub(super) async fn verify(
+    ///
+    /// # Errors
+    /// [`AuthError::Store`] when the work was cut off.
+    pub async fn verify(
         self,
         password: Secret,
         stored: Option<String>,

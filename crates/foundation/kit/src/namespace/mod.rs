@@ -172,17 +172,28 @@ impl Namespaces {
     /// [`NamespaceError::Storage`].
     pub fn list(&self) -> Result<Vec<NamespaceInfo>, NamespaceError> {
         let refused = |error: io::Error| storage(&self.root, &error);
-        let mut infos = Vec::new();
-        for entry in fs::read_dir(&self.root).map_err(refused)? {
-            let entry = entry.map_err(refused)?;
-            // Directories being made or unmade begin with a dot, which no name does.
-            let Ok(name) = entry.file_name().to_string_lossy().parse::<NamespaceName>() else {
-                continue;
-            };
-            infos.push(self.info(name, &entry.path()).map_err(refused)?);
-        }
-        infos.sort_by(|one, other| one.name.cmp(&other.name));
-        Ok(infos)
+        let names = self.names()?.into_iter();
+        names.map(|name| self.info(name.clone(), &self.dir_of(&name)).map_err(refused)).collect()
+    }
+
+    /// The names of all namespaces, in order: cheaper than [`Namespaces::list`].
+    ///
+    /// # Errors
+    /// [`NamespaceError::Storage`].
+    pub fn names(&self) -> Result<Vec<NamespaceName>, NamespaceError> {
+        let refused = |error: io::Error| storage(&self.root, &error);
+        let entries = fs::read_dir(&self.root).map_err(refused)?;
+        // Directories being made or unmade begin with a dot, which no name does.
+        let mut names: Vec<NamespaceName> = entries
+            .filter_map(|entry| entry.ok()?.file_name().to_string_lossy().parse().ok())
+            .collect();
+        names.sort();
+        Ok(names)
+    }
+
+    /// In how many namespaces the system called `system` is open.
+    pub fn open_with(&self, system: &str) -> usize {
+        self.open.load().values().filter(|open| open.instance(system).is_some()).count()
     }
 
     fn info(&self, name: NamespaceName, dir: &Path) -> io::Result<NamespaceInfo> {

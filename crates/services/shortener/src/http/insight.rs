@@ -135,9 +135,9 @@ pub(super) async fn qr(
     let text = format!("{}?{SCAN_QUERY}", short_url(&link, &asking.base));
     let code = Qr::new(&text, style).map_err(refused)?;
     match query.format.as_deref().unwrap_or("svg") {
-        "svg" => Ok(([(header::CONTENT_TYPE, "image/svg+xml")], code.svg()).into_response()),
+        "svg" => Ok(([(header::CONTENT_TYPE, "image/svg+xml")], code.to_svg()).into_response()),
         "png" => {
-            let png = code.png().map_err(refused)?;
+            let png = code.to_png().map_err(refused)?;
             Ok(([(header::CONTENT_TYPE, "image/png")], png).into_response())
         }
         other => Err(refused(format!("{other:?} is no format: use svg or png"))),
@@ -147,7 +147,7 @@ pub(super) async fn qr(
 fn style_of(query: &QrQuery) -> Result<Style, Problem> {
     let plain = Style::default();
     let colour = |text: &Option<String>, or| match text {
-        Some(text) => text.parse::<Colour>().map_err(refused),
+        Some(text) => Colour::parse(text).map_err(refused),
         None => Ok(or),
     };
     let correction = match query.level.as_deref() {

@@ -83,6 +83,20 @@ impl Red {
         routes.entry((route, method)).or_default().clone()
     }
 
+    /// As [`Red::route`] for a pattern whose text does not live as long as the program: a copy of
+    /// each pattern is kept for good, at most [`LABEL_SETS_MAX`] of them.
+    #[must_use]
+    pub fn route_named(&self, route: &str, method: &str) -> RouteRed {
+        let method = METHODS.into_iter().find(|known| *known == method).unwrap_or(OTHER);
+        if let Some(found) = self.door.routes.read().get(&(route, method)) {
+            return found.clone();
+        }
+        if self.door.routes_of_all.load(Ordering::Relaxed) >= LABEL_SETS_MAX {
+            return self.route(OTHER, OTHER);
+        }
+        self.route(Box::leak(Box::from(route)), method)
+    }
+
     /// The counts of all routes together at this moment.
     #[must_use]
     pub fn snapshot(&self) -> RedSnapshot {

@@ -1,0 +1,98 @@
+//! The one HTTP address: console at `/`, systems under their names, short links at the root.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::Request;
+use axum::response::{IntoResponse, Response};
+use hyper::body::Incoming;
+use kit::http::layers::{Answered, Observer};
+use kit::http::{BoxFuture, Handler, Peer};
+use kit::telemetry::metrics::{Metrics, Red};
+use shortener::public::Public;
+
+use crate::console;
+
+/// The edge's handler; also that of a system on an address of its own.
+pub struct Edge {
+    router: Router,
+    public: Public,
+    /// The OpenAPI document, made once; none at a system's own address.
+    document: Option<Arc<str>>,
+}
+
+impl Edge {
+    pub fn new(router: Router, public: Public, document: String) -> Self {
+        Self { router, public, document: Some(document.into()) }
+    }
+
+    /// A system's own address: no console.
+    pub fn root(router: Router, public: Public) -> Self {
+        Self { router, public, document: None }
+    }
+
+    /// Paths of one segment that are no page of the console are short links.
+    fn is_short_link(&self, request: &Request) -> bool {
+        let path = request.uri().path();
+        let one_segment = path.len() > 1 && !path[1..].contains('/');
+        one_segment && !OWN_PATHS.contains(&&path[1..])
+    }
+}
+
+/// First segments that are never codes; the shortener reserves them as aliases.
+const OWN_PATHS: &[&str] =
+    &["openapi.json", "metrics", "healthz", "readyz", "shorturl", "domains", "blocklist"];
+
+impl Handler for Edge {
+    fn fast(&self, request: &http::Request<Incoming>, peer: &Peer) -> Option<Response> {
+        self.public.fast(request, peer)
+    }
+
+    fn call(&self, mut request: Request, peer: Peer) -> BoxFuture<'static, Response> {
+        if let Some(document) = &self.document {
+            if request.uri().path() == "/openapi.json" {
+                let headers = [(http::header::CONTENT_TYPE, "application/json")];
+                let answer = (headers, document.to_string()).into_response();
+                return Box::pin(async move { answer });
+            }
+            if let Some(answer) = console::answer(&request) {
+                return Box::pin(async move { answer });
+            }
+        }
+        if self.is_short_link(&request) {
+            let public = self.public.clone();
+            return Box::pin(async move { public.visit(request, peer).await });
+        }
+        request.extensions_mut().insert(peer);
+        let router = self.router.clone();
+        Box::pin(async move {
+            let Ok(answer) = tower::ServiceExt::oneshot(router, request).await;
+            answer
+        })
+    }
+}
+
+/// Counts every request of the routers by system.
+pub struct Observed {
+    platform: Red,
+    shortener: Red,
+}
+
+impl Observed {
+    pub fn new(metrics: &Metrics) -> Self {
+        let (platform, shortener) =
+            (metrics.red("platform", "http"), metrics.red("shortener", "http"));
+        Self { platform, shortener }
+    }
+}
+
+impl Observer for Observed {
+    fn answered(&self, answered: &Answered<'_>) {
+        let red = match answered.route.starts_with("/shortener") {
+            true => &self.shortener,
+            false => &self.platform,
+        };
+        red.route_named(answered.route, answered.method.as_str())
+            .record(answered.status.as_u16(), answered.elapsed);
+    }
+}

@@ -1,0 +1,252 @@
+//! The story of a start, in order: state, credentials, systems, front doors, ready. Then of a stop:
+//! front doors finish, systems write what they hold.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use axum::Router;
+use kit::auth::{Auth, AuthSettings, Mode, Secret};
+use kit::clock::Clock;
+use kit::door::Door;
+use kit::entropy::Entropy;
+use kit::http::layers::{CorsOrigins, LayerSettings, layers};
+use kit::http::{Bind, Bound, BodyLimit, Drain, DrainTrigger, Faults, Tls, bind};
+use kit::namespace::{Namespaces, StateSettings};
+use kit::sql::{Db, OpenOptions};
+use kit::system::{AnySystem, Rooms};
+use kit::telemetry::metrics::Metrics;
+use shortener::Shorteners;
+use shortener::public::Public;
+use thiserror::Error;
+
+use crate::data_dir::{DataDir, DataDirError};
+use crate::edge::Edge;
+use crate::platform::{self, Platform};
+use crate::settings::{Settings, SettingsError};
+
+/// A running house.
+pub struct House {
+    pub namespaces: Arc<Namespaces>,
+    pub auth: Auth,
+    pub edge: std::net::SocketAddr,
+    pub shortener: Option<std::net::SocketAddr>,
+    pub tls: Option<Tls>,
+    drain: DrainTrigger,
+    drain_timeout: Duration,
+    _data: Arc<DataDir>,
+}
+
+#[derive(Debug, Error)]
+pub enum StartError {
+    #[error(transparent)]
+    Settings(#[from] SettingsError),
+    #[error(transparent)]
+    DataDir(#[from] DataDirError),
+    #[error(transparent)]
+    Namespace(#[from] kit::namespace::NamespaceError),
+    #[error("auth cannot start: {0} (setting data.dir)")]
+    Auth(kit::sql::SqlError),
+    #[error(transparent)]
+    Bind(#[from] kit::http::BindError),
+    #[error(transparent)]
+    Tls(#[from] kit::http::TlsError),
+    #[error("{0}")]
+    Refused(String),
+}
+
+/// What differs between `dev` and `serve`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Manner {
+    pub mode: Mode,
+    /// Open what is on disk at once, so that a damaged file is refused at the start.
+    pub open_all: bool,
+}
+
+impl House {
+    pub async fn start(settings: &Settings, manner: Manner) -> Result<Self, StartError> {
+        let metrics = Metrics::default();
+        Self::start_with(settings, manner, metrics).await
+    }
+
+    pub async fn start_with(
+        settings: &Settings,
+        manner: Manner,
+        metrics: Metrics,
+    ) -> Result<Self, StartError> {
+        let started = Instant::now();
+        let is_dev = manner.mode == Mode::Dev;
+        let short = settings.shortener.clone().check().map_err(StartError::Refused)?;
+
+        // ---- State ----
+        let data = Arc::new(DataDir::take(&settings.data.dir)?);
+        let namespaces = Arc::new(open_namespaces(settings, is_dev, &metrics)?);
+        let auth = open_auth(settings, data.path(), manner.mode, short.anonymous_create)?;
+
+        // ---- Systems ----
+        let hosts = Arc::new(settings.hosts(is_dev)?);
+        let shorteners = Arc::new(Shorteners::new(short));
+        let systems: Vec<Arc<dyn AnySystem>> = vec![Arc::clone(&shorteners) as Arc<dyn AnySystem>];
+        if manner.open_all {
+            open_all(&namespaces, &systems).await?;
+        }
+        let rooms = Rooms::new(shorteners, Arc::clone(&namespaces));
+        let door = Door { rooms: rooms.clone(), auth: auth.clone(), hosts: Arc::clone(&hosts) };
+
+        // ---- Front doors ----
+        let (drain, draining) = Drain::new();
+        let tls = load_tls(settings)?;
+        let edge = bind(&edge_bind(settings, "edge", "edge.listen", &settings.edge.listen)).await?;
+        let own = match settings.shortener.listen.as_str() {
+            "" => None,
+            listen => {
+                Some(bind(&edge_bind(settings, "shortener", "shortener.listen", listen)).await?)
+            }
+        };
+        let addresses =
+            (edge.address(), own.as_ref().map(Bound::address));
+        let public = Public::new(rooms, hosts, &metrics);
+        let (short_router, short_api) = shortener::http::router(door).split_for_parts();
+        let platform = Platform {
+            namespaces: Arc::clone(&namespaces),
+            auth: auth.clone(),
+            metrics: metrics.clone(),
+            mode: manner.mode,
+            data: Arc::clone(&data),
+            started,
+            scheme: if tls.is_some() { "https" } else { "http" },
+            edge: addresses.0,
+            shortener: addresses.1,
+        };
+        let (router, document) = platform::router(platform, short_api);
+        let layering = layering(settings, &metrics)?;
+        let whole = router.nest("/shortener", short_router.clone());
+        let edge_handler = Edge::new(layers(whole, &layering), public.clone(), document);
+        let faults = Arc::new(Faults::new(0));
+        edge.with_faults(Arc::clone(&faults)).serve(
+            Arc::new(edge_handler),
+            tls.clone(),
+            draining.clone(),
+        );
+        if let Some(own) = own {
+            let router = layers(Router::new().merge(short_router), &layering);
+            let handler = Edge::root(router, public);
+            own.with_faults(faults).serve(Arc::new(handler), tls.clone(), draining);
+        }
+        Ok(Self {
+            namespaces,
+            auth,
+            edge: addresses.0,
+            shortener: addresses.1,
+            tls,
+            drain,
+            drain_timeout: Duration::from_millis(settings.edge.drain_timeout_ms),
+            _data: data,
+        })
+    }
+
+    /// The first operator's token, when nobody could get in otherwise.
+    pub async fn first_token(&self) -> Result<Option<Secret>, StartError> {
+        let made = self.auth.bootstrap_token().await;
+        made.map_err(|error| StartError::Refused(format!("auth cannot start: {error}")))
+    }
+
+    /// Lets requests under way finish, then writes what systems hold.
+    pub async fn stop(self) {
+        let cut = self.drain.drain(self.drain_timeout).await;
+        if cut > 0 {
+            tracing::warn!(cut, "requests were still under way and were cut off");
+        }
+        self.namespaces.close().await;
+    }
+}
+
+fn open_namespaces(
+    settings: &Settings,
+    is_dev: bool,
+    metrics: &Metrics,
+) -> Result<Namespaces, StartError> {
+    let state = StateSettings {
+        data_dir: settings.data.dir.clone(),
+        durability: settings.data.durability.into(),
+        sql_url: (!settings.data.sql.is_empty()).then(|| settings.data.sql.clone()),
+        create_on_use: is_dev,
+    };
+    Ok(Namespaces::open(state, Entropy::machine(), metrics.clone())?)
+}
+
+/// Credentials are the house's own: they lie beside the namespaces, not in one.
+fn open_auth(
+    settings: &Settings,
+    data: &Path,
+    mode: Mode,
+    anonymous: bool,
+) -> Result<Auth, StartError> {
+    let db = if settings.data.sql.is_empty() {
+        let folder = data.join("control");
+        std::fs::create_dir_all(&folder)
+            .map_err(|error| StartError::DataDir(DataDirError::Io(folder.clone(), error)))?;
+        Db::open_sqlite(&OpenOptions {
+            path: folder.join("auth.db"),
+            migrations: Auth::MIGRATIONS,
+            durability: settings.data.durability.into(),
+        })
+    } else {
+        let url = settings.data.sql.clone();
+        Db::open_postgres(&url, "backplane_auth".to_owned(), Auth::MIGRATIONS)
+    };
+    let db = db.map_err(StartError::Auth)?;
+    let settings = AuthSettings { mode, anonymous };
+    Ok(Auth::open(db, Clock::system(), Entropy::machine(), settings))
+}
+
+async fn open_all(
+    namespaces: &Namespaces,
+    systems: &[Arc<dyn AnySystem>],
+) -> Result<(), StartError> {
+    for info in namespaces.list()? {
+        let namespace = namespaces.get(&info.name)?;
+        for system in systems {
+            namespace.open(Arc::clone(system)).await?;
+        }
+    }
+    Ok(())
+}
+
+fn load_tls(settings: &Settings) -> Result<Option<Tls>, StartError> {
+    let (cert, key) = (&settings.tls.cert_path, &settings.tls.key_path);
+    match (cert.as_os_str().is_empty(), key.as_os_str().is_empty()) {
+        (true, true) => Ok(None),
+        (false, false) => Ok(Some(Tls::load(cert, key)?)),
+        _ => Err(StartError::Refused(
+            "tls.cert_path and tls.key_path go together: set both or none".to_owned(),
+        )),
+    }
+}
+
+fn edge_bind(
+    settings: &Settings,
+    door: &'static str,
+    setting: &'static str,
+    address: &str,
+) -> Bind {
+    Bind {
+        door,
+        setting,
+        address: address.to_owned(),
+        connections_max: settings.edge.connections_max,
+        header_timeout_ms: settings.edge.header_timeout_ms,
+        idle_timeout_ms: settings.edge.idle_timeout_ms,
+    }
+}
+
+fn layering(settings: &Settings, metrics: &Metrics) -> Result<LayerSettings, StartError> {
+    let entropy = Entropy::machine();
+    let mut layering = LayerSettings::new(move || entropy.text(22));
+    layering.body_limit = BodyLimit { bytes: settings.edge.body_bytes_max, ..Default::default() };
+    layering.handler_timeout_ms = settings.edge.handler_timeout_ms;
+    layering.cors_origins = CorsOrigins::listed(&settings.edge.cors_origins)
+        .map_err(|error| StartError::Refused(format!("edge.cors_origins: {error}")))?;
+    layering.observer = Some(Arc::new(crate::edge::Observed::new(metrics)));
+    Ok(layering)
+}

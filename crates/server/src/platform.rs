@@ -1,0 +1,80 @@
+//! The house's own API: health, metrics, overview, namespaces, tokens, audit, backup.
+
+mod namespaces;
+mod overview;
+mod tokens;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Instant;
+
+use axum::Router;
+use axum::extract::FromRequestParts;
+use http::request::Parts;
+use kit::auth::{Auth, Mode, Principal};
+use kit::http::{Problem, openapi};
+use kit::namespace::Namespaces;
+use kit::telemetry::metrics::Metrics;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::data_dir::DataDir;
+
+/// What the handlers work on.
+#[derive(Clone)]
+pub struct Platform {
+    pub namespaces: Arc<Namespaces>,
+    pub auth: Auth,
+    pub metrics: Metrics,
+    pub mode: Mode,
+    pub data: Arc<DataDir>,
+    pub started: Instant,
+    pub scheme: &'static str,
+    pub edge: SocketAddr,
+    pub shortener: Option<SocketAddr>,
+}
+
+/// Who calls the platform's own API.
+pub struct Operator(pub Arc<Principal>);
+
+impl FromRequestParts<Platform> for Operator {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, platform: &Platform) -> Result<Self, Problem> {
+        match platform.auth.known(&parts.headers) {
+            Some(principal) => Ok(Self(principal)),
+            None => Ok(Self(platform.auth.authenticate(&parts.headers).await?)),
+        }
+    }
+}
+
+impl Operator {
+    fn require(&self, scope: &str) -> Result<(), Problem> {
+        Ok(self.0.require(scope)?)
+    }
+}
+
+/// The routes, and the document that describes them together with those of the systems.
+pub fn router(platform: Platform, shortener: utoipa::openapi::OpenApi) -> (Router, String) {
+    let (router, own) = OpenApiRouter::new()
+        .routes(routes!(overview::health))
+        .routes(routes!(overview::ready))
+        .routes(routes!(overview::metrics))
+        .routes(routes!(overview::overview))
+        .routes(routes!(overview::session))
+        .routes(routes!(tokens::login))
+        .routes(routes!(namespaces::list, namespaces::create))
+        .routes(routes!(namespaces::remove))
+        .routes(routes!(namespaces::fork))
+        .routes(routes!(namespaces::reset))
+        .routes(routes!(namespaces::backup))
+        .routes(routes!(tokens::list, tokens::create))
+        .routes(routes!(tokens::revoke))
+        .routes(routes!(tokens::audit))
+        .with_state(platform)
+        .split_for_parts();
+    let parts = [("".to_owned(), own), ("/shortener".to_owned(), shortener)];
+    let document = openapi::document("Backplane", env!("CARGO_PKG_VERSION"), parts);
+    // The document is made of static descriptions; it serialises or no build would pass its test.
+    (router, document.to_pretty_json().unwrap_or_default())
+}

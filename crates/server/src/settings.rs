@@ -1,0 +1,144 @@
+//! The configuration of the whole house: one section a part, each documented by its TOML text.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+
+use kit::config::{ConfigError, Layers, Section};
+use kit::door::Hosts;
+use kit::sql::Durability;
+use kit::telemetry::TelemetrySettings;
+use serde::Deserialize;
+use thiserror::Error;
+
+/// Variables that are no settings: names of tests and tools.
+const OTHER_VARIABLES: &[&str] =
+    &["BACKPLANE_BIN", "BACKPLANE_TEST_POSTGRES", "BACKPLANE_TARGET", "BACKPLANE_URL", "BACKPLANE_TOKEN"];
+
+/// The section `edge`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EdgeSettings {
+    pub listen: String,
+    pub connections_max: usize,
+    pub header_timeout_ms: u64,
+    pub idle_timeout_ms: u64,
+    pub body_bytes_max: usize,
+    pub handler_timeout_ms: u64,
+    pub cors_origins: Vec<String>,
+    pub hosts: HashMap<String, String>,
+    pub drain_timeout_ms: u64,
+}
+
+/// The section `data`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DataSettings {
+    pub dir: PathBuf,
+    pub durability: DurabilityName,
+    pub sql: String,
+}
+
+/// When a commit counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum DurabilityName {
+    Flush,
+    Buffered,
+}
+
+impl From<DurabilityName> for Durability {
+    fn from(name: DurabilityName) -> Self {
+        match name {
+            DurabilityName::Flush => Self::Flush,
+            DurabilityName::Buffered => Self::Buffered,
+        }
+    }
+}
+
+/// The section `tls`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TlsSettings {
+    pub cert_path: PathBuf,
+    pub key_path: PathBuf,
+}
+
+/// All sections, checked.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    pub edge: EdgeSettings,
+    pub data: DataSettings,
+    pub tls: TlsSettings,
+    pub telemetry: TelemetrySettings,
+    pub shortener: shortener::Section,
+}
+
+/// A setting that cannot be used: one line that says which and what to do.
+#[derive(Debug, Error)]
+pub enum SettingsError {
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    #[error("{0}")]
+    Unusable(String),
+}
+
+/// What the command line adds to the files.
+#[derive(Clone, Debug, Default)]
+pub struct Sources<'a> {
+    pub file: Option<&'a Path>,
+    /// `section.key=value`, applied before the file.
+    pub defaults: Vec<String>,
+    /// `section.key=value`, applied after everything else.
+    pub flags: Vec<String>,
+}
+
+/// The commented defaults.
+pub fn known() -> Result<Layers, ConfigError> {
+    Layers::new(&[
+        Section { name: "edge", text: include_str!("default.toml") },
+        Section { name: "data", text: include_str!("data.toml") },
+        Section { name: "tls", text: include_str!("tls.toml") },
+        Section { name: "telemetry", text: kit::telemetry::DEFAULT_SETTINGS },
+        Section { name: "shortener", text: shortener::settings::DEFAULT },
+    ])
+}
+
+/// Defaults, then file, then environment, then flags.
+pub fn layered(sources: &Sources<'_>) -> Result<Layers, ConfigError> {
+    let mut layers = known()?;
+    for default in &sources.defaults {
+        layers.merge_setting(default)?;
+    }
+    if let Some(file) = sources.file {
+        layers.merge_file(file)?;
+    }
+    layers.merge_environment(std::env::vars(), OTHER_VARIABLES)?;
+    for flag in &sources.flags {
+        layers.merge_setting(flag)?;
+    }
+    Ok(layers)
+}
+
+impl Settings {
+    pub fn read(layers: &Layers) -> Result<Self, SettingsError> {
+        Ok(Self {
+            edge: layers.section("edge")?,
+            data: layers.section("data")?,
+            tls: layers.section("tls")?,
+            telemetry: layers.section("telemetry")?,
+            shortener: layers.section("shortener")?,
+        })
+    }
+
+    /// Hosts of namespaces; in `dev` every `NAME.localhost` too.
+    pub fn hosts(&self, is_dev: bool) -> Result<Hosts, SettingsError> {
+        let named = self.edge.hosts.iter().map(|(host, namespace)| {
+            let namespace = namespace.parse().map_err(|error| {
+                SettingsError::Unusable(format!("edge.hosts.\"{host}\": {error}"))
+            })?;
+            Ok((host.to_ascii_lowercase(), namespace))
+        });
+        let namespaces = named.collect::<Result<_, SettingsError>>()?;
+        Ok(Hosts { namespaces, localhost: is_dev })
+    }
+}
