@@ -1,5 +1,6 @@
 //! The fields of spans and events, already masked and cut to size when they are kept.
 
+use std::borrow::Cow;
 use std::error::Error;
 use std::fmt::{self, Debug, Write};
 
@@ -114,9 +115,9 @@ impl EventFields {
         };
         let exception = self.exception.get_or_insert_default();
         match part {
-            "type" => exception.kind = kept(text, TEXT_MAX_BYTES),
-            "message" => exception.message = kept(text, TEXT_MAX_BYTES),
-            "stacktrace" => exception.stacktrace = kept(text, STACK_MAX_BYTES),
+            "type" => exception.kind = kept(text, TEXT_MAX_BYTES).into_owned(),
+            "message" => exception.message = kept(text, TEXT_MAX_BYTES).into_owned(),
+            "stacktrace" => exception.stacktrace = kept(text, STACK_MAX_BYTES).into_owned(),
             _ => return false,
         }
         true
@@ -142,7 +143,7 @@ impl Visit for EventFields {
 
     fn record_str(&mut self, field: &Field, value: &str) {
         if field.name() == "message" {
-            self.message = kept(value, TEXT_MAX_BYTES);
+            self.message = kept(value, TEXT_MAX_BYTES).into_owned();
         } else if !self.exception_part(field.name(), value) {
             self.fields.record_str(field, value);
         }
@@ -151,10 +152,10 @@ impl Visit for EventFields {
     /// An error with its causes; with its stack too where `RUST_BACKTRACE` asks for stacks.
     fn record_error(&mut self, _field: &Field, value: &(dyn Error + 'static)) {
         let exception = self.exception.get_or_insert_default();
-        exception.message = kept(&chain(value), TEXT_MAX_BYTES);
+        exception.message = kept(&chain(value), TEXT_MAX_BYTES).into_owned();
         let stack = std::backtrace::Backtrace::capture();
         if stack.status() == std::backtrace::BacktraceStatus::Captured {
-            exception.stacktrace = kept(&stack.to_string(), STACK_MAX_BYTES);
+            exception.stacktrace = kept(&stack.to_string(), STACK_MAX_BYTES).into_owned();
         }
     }
 
@@ -174,10 +175,10 @@ fn chain(error: &(dyn Error + 'static)) -> String {
     text
 }
 
-fn kept(text: &str, limit_bytes: usize) -> String {
+fn kept(text: &str, limit_bytes: usize) -> Cow<'_, str> {
     let end = text.floor_char_boundary(limit_bytes);
-    let cut = if end < text.len() { "...[cut]" } else { "" };
-    format!("{}{cut}", mask::masked(&text[..end]))
+    let masked = mask::masked(&text[..end]);
+    if end < text.len() { Cow::Owned(masked.into_owned() + "...[cut]") } else { masked }
 }
 
 /// The value's text, formatting no more of it than can be kept.

@@ -63,13 +63,10 @@ pub fn span_for_request(request: RequestInfo<'_>) -> Span {
         otel.kind = "server",
         request_id = request.request_id,
         http.request.method = request.method,
-        http.route = tracing::field::Empty,
+        http.route = (!request.route.is_empty()).then_some(request.route),
         http.response.status_code = tracing::field::Empty,
         otel.status_code = tracing::field::Empty,
     );
-    if !request.route.is_empty() {
-        record_route(&span, request.route);
-    }
     if let Some((context, state)) = extract(request.headers) {
         with_state(&span, |own| own.continue_trace(context, state));
     }
