@@ -5,6 +5,7 @@ pub mod base62;
 pub mod click_batch;
 pub mod code;
 pub mod country;
+pub mod exchange;
 pub mod hash_code;
 pub mod permutation;
 pub mod qr;
