@@ -22,6 +22,7 @@ pub mod click_store;
 pub mod clicks;
 pub mod code;
 pub mod country;
+pub mod exchange;
 pub mod hash_code;
 pub mod hot;
 pub mod http;

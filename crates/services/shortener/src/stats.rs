@@ -4,7 +4,7 @@
 //! Buckets are aligned to UTC: days begin at midnight, weeks on Monday (ISO 8601), months on the
 //! first. An hour counts wholly to the bucket it begins in.
 
-mod calendar;
+pub(crate) mod calendar;
 
 use std::collections::HashMap;
 

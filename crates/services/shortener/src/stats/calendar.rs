@@ -4,7 +4,7 @@
 //! Gregorian calendar, years beginning in March so that the leap day is a year's last.
 
 pub(crate) const HOUR_US: i64 = 3_600_000_000;
-const DAY_US: i64 = 24 * HOUR_US;
+pub(crate) const DAY_US: i64 = 24 * HOUR_US;
 
 /// Times outside some 200,000 years around 1970 are taken as the ends of that span, so that no
 /// sum here can overflow.
@@ -72,7 +72,7 @@ impl Bucket {
 }
 
 /// Months since January of year 0, of a day since 1970.
-fn month_of(day: i64) -> i64 {
+pub(crate) fn month_of(day: i64) -> i64 {
     // Days since 1 March of year 0, in eras of 400 years.
     let shifted = day + 719_468;
     let (era, day_of_era) = (shifted.div_euclid(146_097), shifted.rem_euclid(146_097));
@@ -84,7 +84,7 @@ fn month_of(day: i64) -> i64 {
 }
 
 /// The day since 1970 of a month's first, the month counted as [`month_of`] does.
-fn first_day_of_month(month: i64) -> i64 {
+pub(crate) fn first_day_of_month(month: i64) -> i64 {
     let from_march = month - 2;
     let (year, month_from_march) = (from_march.div_euclid(12), from_march.rem_euclid(12));
     let (era, year_of_era) = (year.div_euclid(400), year.rem_euclid(400));
