@@ -3,6 +3,8 @@
 //! - [`Scopes`]: what a principal may do, as patterns over `system:action`; nothing by default.
 //! - [`Auth::known`], [`Auth::authenticate`]: bearer token, API key or `Basic` to a principal.
 //! - [`NewToken`], [`NewUser`], [`Login`], [`Role`]: each change with its audit row.
+//! - [`password`]: argon2id for whoever stores a password.
+//! - [`sigv4`]: requests signed the AWS way, recognised and verified.
 //!
 //! Invariants:
 //! - Of a token only its SHA-256 is stored, of a password its argon2id; no text of either is in
@@ -22,11 +24,12 @@ mod error;
 mod live;
 mod login;
 mod lookup;
-mod password;
+pub mod password;
 mod principal;
 mod roles;
 mod scopes;
 mod secret;
+pub mod sigv4;
 mod token;
 mod tokens;
 mod users;
@@ -55,7 +58,6 @@ use crate::sql::{Db, Migration};
 use attempts::Attempts;
 use credential::{Basic, Credential, credential};
 use live::{Entry, Live};
-use password::Passwords;
 use token::Digest;
 
 /// The published S3-style access key of `backplane dev`.
@@ -97,7 +99,6 @@ struct Inner {
     settings: AuthSettings,
     anonymous: Arc<Principal>,
     live: Live,
-    passwords: Passwords,
     attempts: Mutex<Attempts>,
     /// Of the digests that proved passwords are kept under; never stored.
     salt: [u8; 16],
@@ -116,7 +117,6 @@ impl Auth {
         let inner = Inner {
             live: Live::new(db.embedded().is_none().then_some(SHARED_AGE_MAX)),
             anonymous: Arc::new(Principal::anonymous()),
-            passwords: Passwords::new(),
             attempts: Mutex::default(),
             salt: entropy.bytes16(),
             db,
