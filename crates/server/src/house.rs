@@ -10,6 +10,7 @@ use kit::auth::{Auth, AuthSettings, Mode, Secret};
 use kit::clock::Clock;
 use kit::door::Door;
 use kit::entropy::Entropy;
+use kit::files::{Files, Store};
 use kit::http::layers::{CorsOrigins, LayerSettings, layers};
 use kit::http::{Bind, Bound, BodyLimit, Drain, DrainTrigger, Faults, Tls, bind};
 use kit::namespace::{Namespaces, StateSettings};
@@ -64,12 +65,7 @@ pub struct Manner {
 }
 
 impl House {
-    pub async fn start(settings: &Settings, manner: Manner) -> Result<Self, StartError> {
-        let metrics = Metrics::default();
-        Self::start_with(settings, manner, metrics).await
-    }
-
-    pub async fn start_with(
+    pub async fn start(
         settings: &Settings,
         manner: Manner,
         metrics: Metrics,
@@ -81,7 +77,10 @@ impl House {
         // ---- State ----
         let data = Arc::new(DataDir::take(&settings.data.dir)?);
         let namespaces = Arc::new(open_namespaces(settings, is_dev, &metrics)?);
-        let auth = open_auth(settings, data.path(), manner.mode, short.anonymous_create)?;
+        let control = Files::default();
+        let auth_db = open_control(settings, data.path(), &control)?;
+        let credentials = AuthSettings { mode: manner.mode, anonymous: short.anonymous_create };
+        let auth = Auth::open(auth_db, Clock::system(), Entropy::machine(), credentials);
 
         // ---- Systems ----
         let hosts = Arc::new(settings.hosts(is_dev)?);
@@ -113,6 +112,7 @@ impl House {
             metrics: metrics.clone(),
             mode: manner.mode,
             data: Arc::clone(&data),
+            control,
             started,
             scheme: if tls.is_some() { "https" } else { "http" },
             edge: addresses.0,
@@ -176,28 +176,25 @@ fn open_namespaces(
 }
 
 /// Credentials are the house's own: they lie beside the namespaces, not in one.
-fn open_auth(
-    settings: &Settings,
-    data: &Path,
-    mode: Mode,
-    anonymous: bool,
-) -> Result<Auth, StartError> {
-    let db = if settings.data.sql.is_empty() {
-        let folder = data.join("control");
-        std::fs::create_dir_all(&folder)
-            .map_err(|error| StartError::DataDir(DataDirError::Io(folder.clone(), error)))?;
-        Db::open_sqlite(&OpenOptions {
-            path: folder.join("auth.db"),
-            migrations: Auth::MIGRATIONS,
-            durability: settings.data.durability.into(),
-        })
-    } else {
-        let url = settings.data.sql.clone();
-        Db::open_postgres(&url, "backplane_auth".to_owned(), Auth::MIGRATIONS)
-    };
+fn open_control(settings: &Settings, data: &Path, control: &Files) -> Result<Db, StartError> {
+    if !settings.data.sql.is_empty() {
+        let schema = "backplane_auth".to_owned();
+        return Db::open_postgres(&settings.data.sql, schema, Auth::MIGRATIONS)
+            .map_err(StartError::Auth);
+    }
+    let folder = data.join("control");
+    std::fs::create_dir_all(&folder)
+        .map_err(|error| StartError::DataDir(DataDirError::Io(folder.clone(), error)))?;
+    let db = Db::open_sqlite(&OpenOptions {
+        path: folder.join("auth.db"),
+        migrations: Auth::MIGRATIONS,
+        durability: settings.data.durability.into(),
+    });
     let db = db.map_err(StartError::Auth)?;
-    let settings = AuthSettings { mode, anonymous };
-    Ok(Auth::open(db, Clock::system(), Entropy::machine(), settings))
+    if let Some(sqlite) = db.embedded() {
+        control.register(&(sqlite as Arc<dyn Store>));
+    }
+    Ok(db)
 }
 
 async fn open_all(

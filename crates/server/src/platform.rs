@@ -1,5 +1,6 @@
 //! The house's own API: health, metrics, overview, namespaces, tokens, audit, backup.
 
+mod control;
 mod namespaces;
 mod overview;
 mod tokens;
@@ -12,6 +13,7 @@ use axum::Router;
 use axum::extract::FromRequestParts;
 use http::request::Parts;
 use kit::auth::{Auth, Mode, Principal};
+use kit::files::Files;
 use kit::http::{Problem, openapi};
 use kit::namespace::Namespaces;
 use kit::telemetry::metrics::Metrics;
@@ -28,6 +30,8 @@ pub struct Platform {
     pub metrics: Metrics,
     pub mode: Mode,
     pub data: Arc<DataDir>,
+    /// The stores beside the namespaces.
+    pub control: Files,
     pub started: Instant,
     pub scheme: &'static str,
     pub edge: SocketAddr,

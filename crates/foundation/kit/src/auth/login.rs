@@ -9,7 +9,7 @@ use super::audit::{self, Act};
 use super::credential::Basic;
 use super::live::Entry;
 use super::lookup;
-use super::password::Turn;
+use super::password::{self, Turn};
 use super::token::{self, Digest};
 use super::tokens::{self, Purpose, TokenInfo};
 use super::users::checked_name;
@@ -138,7 +138,7 @@ impl Auth {
         let mut keys = vec![Key::User(user.clone())];
         keys.extend(source.map(Key::source));
         self.0.attempts.lock().check(&keys, self.0.clock.now()).map_err(too_many)?;
-        Ok(Attempt { user, keys, turn: self.0.passwords.turn().await? })
+        Ok(Attempt { user, keys, turn: password::LINE.turn().await? })
     }
 
     async fn prove(&self, attempt: Attempt<'_>, password: Secret) -> Result<Proof, AuthError> {

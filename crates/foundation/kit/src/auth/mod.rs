@@ -3,6 +3,8 @@
 //! - [`Scopes`]: what a principal may do, as patterns over `system:action`; nothing by default.
 //! - [`Auth::known`], [`Auth::authenticate`]: bearer token, API key or `Basic` to a principal.
 //! - [`NewToken`], [`NewUser`], [`Login`], [`Role`]: each change with its audit row.
+//! - [`password`]: argon2id for whoever stores a password.
+//! - [`sigv4`]: requests signed the AWS way, recognised and verified.
 //!
 //! Invariants:
 //! - Of a token only its SHA-256 is stored, of a password its argon2id; no text of either is in
@@ -22,11 +24,12 @@ mod error;
 mod live;
 mod login;
 mod lookup;
-mod password;
+pub mod password;
 mod principal;
 mod roles;
 mod scopes;
 mod secret;
+pub mod sigv4;
 mod token;
 mod tokens;
 mod users;
@@ -41,7 +44,6 @@ use parking_lot::Mutex;
 pub use audit::{Act, AuditPage, AuditRow};
 pub use error::AuthError;
 pub use login::{Login, Session};
-pub use password::{Passwords, Turn};
 pub use principal::{Kind, Principal};
 pub use roles::{ADMIN_ROLE, Role};
 pub use scopes::{BadScopes, PATTERNS_MAX, Scopes};
@@ -97,7 +99,6 @@ struct Inner {
     settings: AuthSettings,
     anonymous: Arc<Principal>,
     live: Live,
-    passwords: Passwords,
     attempts: Mutex<Attempts>,
     /// Of the digests that proved passwords are kept under; never stored.
     salt: [u8; 16],
@@ -116,7 +117,6 @@ impl Auth {
         let inner = Inner {
             live: Live::new(db.embedded().is_none().then_some(SHARED_AGE_MAX)),
             anonymous: Arc::new(Principal::anonymous()),
-            passwords: Passwords::new(),
             attempts: Mutex::default(),
             salt: entropy.bytes16(),
             db,

@@ -1,12 +1,13 @@
 //! Passwords by argon2id, with the parameters that OWASP's Password Storage Cheat Sheet names:
 //! 19 MiB, 2 passes, 1 lane. One costs about 25 ms of a core, on purpose.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use argon2::{Algorithm, Argon2, Params, PasswordHasher, PasswordVerifier, Version};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit};
 
 use super::{AuthError, Secret};
+use crate::entropy::Entropy;
 
 const MEMORY_KIB: u32 = 19 * 1_024;
 const PASSES: u32 = 2;
@@ -24,27 +25,40 @@ const LENGTH_MAX: usize = 1_024;
 const NOBODY: &str = "$argon2id$v=19$m=19456,t=2,p=1$c2FsdG9mbm9ib2R5MDAwMA\
     $qL9yZ1xT0m3vJrKQe8uWb2cNf5sHdA7oGiR4tPkXl6E";
 
-/// The house's hashing, a few at a time.
-pub struct Passwords {
+/// Every password of the process waits in this one line: the bounds are the machine's.
+pub(super) static LINE: LazyLock<Passwords> = LazyLock::new(Passwords::new);
+
+/// The string to store for `password`: an argon2id hash with its parameters and salt.
+///
+/// # Errors
+/// [`AuthError::TooMany`] when too many wait, [`AuthError::Invalid`] when it cannot be hashed.
+pub async fn hash(password: Secret, entropy: &Entropy) -> Result<String, AuthError> {
+    LINE.turn().await?.hash(password, entropy.bytes16()).await
+}
+
+/// Whether `password` is the one that `stored` (by [`hash`]) was made from. False for a `stored`
+/// that is no hash.
+///
+/// # Errors
+/// [`AuthError::TooMany`] when too many wait.
+pub async fn verify(password: Secret, stored: String) -> Result<bool, AuthError> {
+    LINE.turn().await?.verify(password, Some(stored)).await
+}
+
+/// Hashing, a few at a time.
+pub(super) struct Passwords {
     waiting: Semaphore,
     at_work: Arc<Semaphore>,
 }
 
 /// A turn at hashing; the next in line gets it when this is dropped.
-pub struct Turn<'p> {
+pub(super) struct Turn<'p> {
     _place: SemaphorePermit<'p>,
     permit: OwnedSemaphorePermit,
 }
 
-impl Default for Passwords {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
 impl Passwords {
-    /// Nobody is at work yet.
-    pub fn new() -> Self {
+    pub(super) fn new() -> Self {
         let waiting = Semaphore::new(WAITING_MAX + AT_WORK_MAX);
         Self { waiting, at_work: Arc::new(Semaphore::new(AT_WORK_MAX)) }
     }
@@ -53,7 +67,7 @@ impl Passwords {
     ///
     /// # Errors
     /// [`AuthError::TooMany`] when the line is full.
-    pub async fn turn(&self) -> Result<Turn<'_>, AuthError> {
+    pub(super) async fn turn(&self) -> Result<Turn<'_>, AuthError> {
         const FULL: AuthError = AuthError::TooMany { retry_after_s: 1 };
         let place = self.waiting.try_acquire().map_err(|_| FULL)?;
         let permit = Arc::clone(&self.at_work).acquire_owned().await.map_err(|_| FULL)?;
@@ -62,11 +76,8 @@ impl Passwords {
 }
 
 impl Turn<'_> {
-    /// The string to store for a password. The salt is random and used once.
-    ///
-    /// # Errors
-    /// [`AuthError::Invalid`] when the parameters are refused, which they are not.
-    pub async fn hash(self, password: Secret, salt: [u8; 16]) -> Result<String, AuthError> {
+    /// The string to store for a password.
+    pub(super) async fn hash(self, password: Secret, salt: [u8; 16]) -> Result<String, AuthError> {
         let hash = move || argon2id()?.hash_password_with_salt(password.expose().as_bytes(), &salt);
         let hashed = self.work(hash).await?;
         hashed
@@ -75,10 +86,7 @@ impl Turn<'_> {
     }
 
     /// Whether `password` is the one that `stored` was made from. None stored takes as long.
-    ///
-    /// # Errors
-    /// [`AuthError::Store`] when the work was cut off.
-    pub async fn verify(
+    pub(super) async fn verify(
         self,
         password: Secret,
         stored: Option<String>,
@@ -144,6 +152,9 @@ mod tests {
         assert!(!verify("correct horsE", Some(&stored)).await);
         assert!(!verify("correct horse", None).await);
         assert!(!verify("correct horse", Some(&"garbage".to_owned())).await);
+        let other = super::hash(password.clone(), &Entropy::machine()).await.unwrap();
+        assert_ne!(other, stored);
+        assert!(super::verify(password, other).await.unwrap());
     }
 
     #[test]

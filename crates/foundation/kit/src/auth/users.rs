@@ -76,8 +76,7 @@ impl Auth {
             created_at: self.0.clock.now(),
             disabled_at: None,
         };
-        let turn = self.0.passwords.turn().await?;
-        let hash = turn.hash(new.password, self.0.entropy.bytes16()).await?;
+        let hash = password::hash(new.password, &self.0.entropy).await?;
         let (who, row) = (actor.clone(), user.clone());
         let write = move |tx: &mut Tx<'_>| {
             let scopes = union_of(tx, &row.roles)?;
@@ -145,8 +144,7 @@ impl Auth {
             in_charge(&who, &id, &user.scopes)
         };
         self.0.db.read(ask).await?;
-        let turn = self.0.passwords.turn().await?;
-        let hash = turn.hash(password, self.0.entropy.bytes16()).await?;
+        let hash = password::hash(password, &self.0.entropy).await?;
         self.change(actor, user, "user.set_password", move |tx, change| {
             in_charge(&change.actor, &change.id, &change.rights)?;
             let set = "UPDATE auth_user SET password = ?2 WHERE id = ?1";
