@@ -1,0 +1,26 @@
+import type { BucketSize, ClickBucket } from '../../api/types';
+import { DataTable, type Column } from '../../components/data-table';
+import { formatCount } from '../../lib/format';
+import { bucketLabel } from '../../lib/range';
+
+interface ClickTableProps {
+  buckets: readonly ClickBucket[];
+  bucket: BucketSize;
+}
+
+export function ClickTable({ buckets, bucket }: ClickTableProps) {
+  const columns: Column<ClickBucket>[] = [
+    { header: 'From', render: ({ at }) => bucketLabel(at, bucket) },
+    { header: 'People', numeric: true, render: ({ people }) => formatCount(people) },
+    { header: 'QR scans', numeric: true, render: ({ scans }) => formatCount(scans) },
+    { header: 'Bots', numeric: true, render: ({ bots }) => formatCount(bots) },
+  ];
+  return (
+    <DataTable
+      caption={`Clicks by ${bucket}`}
+      columns={columns}
+      items={buckets}
+      keyOf={({ at }) => at}
+    />
+  );
+}
