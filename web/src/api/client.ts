@@ -15,9 +15,8 @@ export class ApiError extends Error {
     this.name = 'ApiError';
   }
 
-  /** True when nothing answered, or only a proxy in front of a dead server. */
   get unreachable(): boolean {
-    return [0, 502, 503, 504].includes(this.problem.status);
+    return isUnreachable(this.problem);
   }
 }
 
@@ -193,6 +192,11 @@ export class ApiClient {
   }
 }
 
+/** True when nothing answered, or only a proxy in front of a dead server. */
+export function isUnreachable(problem: Problem): boolean {
+  return problem.status === 0;
+}
+
 const unreachable: Problem = {
   title: 'Backplane does not answer',
   status: 0,
@@ -205,8 +209,11 @@ export function toProblem(cause: unknown): Problem {
     return cause.problem;
   }
   const detail = cause instanceof Error ? cause.message : String(cause);
-  return { title: 'The console failed', status: 0, detail };
+  return { title: 'The console failed', status: 500, detail };
 }
+
+/** What a proxy answers for a dead server; a living one that refuses says so in a document. */
+const gatewayStatuses = [502, 503, 504];
 
 function namespacePath(name: string): string {
   return `/platform/namespaces/${encodeURIComponent(name)}`;
@@ -240,6 +247,10 @@ async function decode<T>(response: Response): Promise<T> {
 
 /** The problem document of a refusal, or the best that can be said without one. */
 async function problemOf(response: Response): Promise<Problem> {
+  const written = response.headers.get('content-type')?.includes('json') ?? false;
+  if (!written && gatewayStatuses.includes(response.status)) {
+    return unreachable;
+  }
   const requestId = response.headers.get('x-request-id');
   const fallback: Problem = {
     title: response.statusText || `The server answered ${response.status}`,

@@ -3,8 +3,8 @@ import type { ReactNode } from 'react';
 export interface Column<T> {
   header: string;
   render: (item: T) => ReactNode;
-  /** Figures stand at the end of their column, in tabular digits. */
-  numeric?: boolean;
+  /** Figures and buttons stand at the end of their column. */
+  align?: 'end';
 }
 
 interface DataTableProps<T> {
@@ -31,7 +31,7 @@ export function DataTable<T>({ caption, columns, items, keyOf }: DataTableProps<
               key={column.header}
               role="columnheader"
               scope="col"
-              className={column.numeric ? 'numeric' : undefined}
+              className={column.align}
             >
               {column.header}
             </th>
@@ -58,7 +58,7 @@ interface CellProps<T> {
 }
 
 function Cell<T>({ column, first, item }: CellProps<T>) {
-  const className = column.numeric ? 'numeric' : undefined;
+  const className = column.align;
   if (first) {
     return <th role="rowheader" scope="row" className={className}>{column.render(item)}</th>;
   }

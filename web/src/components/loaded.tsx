@@ -1,4 +1,5 @@
 import type { ReactNode } from 'react';
+import { isUnreachable } from '../api/client';
 import type { Problem } from '../api/types';
 import { ProblemNote } from './problem-note';
 
@@ -14,7 +15,7 @@ interface LoadedProps<T> {
  * answer is told by the banner; here it is only told where there is nothing else to show.
  */
 export function Loaded<T>({ data, problem, onRetry, children }: LoadedProps<T>) {
-  const silent = data !== null && problem?.status === 0;
+  const silent = data !== null && problem !== null && isUnreachable(problem);
   return (
     <>
       {!silent && <ProblemNote problem={problem} onRetry={onRetry} />}

@@ -19,6 +19,7 @@ export function Sparkline({ values, size = 'small' }: SparklineProps) {
       aria-hidden="true"
       focusable="false"
     >
+      <line x1="0" x2={box.width} y1={box.height} y2={box.height} />
       <path d={sparklinePath(values, historyCapacity, box)} />
     </svg>
   );

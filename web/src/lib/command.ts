@@ -25,11 +25,14 @@ export interface CurlRequest {
   saveAs?: string;
 }
 
-/** A curl command; in `serve` it reads the token from `$BACKPLANE_TOKEN`. */
-export function curl(caller: Caller, request: CurlRequest): string {
+/**
+ * A curl command as its options, each with its value; joined by spaces it can be pasted. In
+ * `serve` it reads the token from `$BACKPLANE_TOKEN`.
+ */
+export function curl(caller: Caller, request: CurlRequest): string[] {
   const words = ['curl -sS'];
   const implied = request.json !== undefined || request.upload !== undefined ? 'POST' : 'GET';
-  const method = request.method ?? 'GET';
+  const method = request.method ?? implied;
   if (method !== implied) {
     words.push(`-X ${method}`);
   }
@@ -50,5 +53,5 @@ export function curl(caller: Caller, request: CurlRequest): string {
   if (request.saveAs !== undefined) {
     words.push(`-o ${shellQuote(request.saveAs)}`);
   }
-  return words.join(' ');
+  return words;
 }

@@ -11,9 +11,9 @@ interface ClickTableProps {
 export function ClickTable({ buckets, bucket }: ClickTableProps) {
   const columns: Column<ClickBucket>[] = [
     { header: 'From', render: ({ at }) => bucketLabel(at, bucket) },
-    { header: 'People', numeric: true, render: ({ people }) => formatCount(people) },
-    { header: 'QR scans', numeric: true, render: ({ scans }) => formatCount(scans) },
-    { header: 'Bots', numeric: true, render: ({ bots }) => formatCount(bots) },
+    { header: 'People', align: 'end', render: ({ people }) => formatCount(people) },
+    { header: 'QR scans', align: 'end', render: ({ scans }) => formatCount(scans) },
+    { header: 'Bots', align: 'end', render: ({ bots }) => formatCount(bots) },
   ];
   return (
     <DataTable

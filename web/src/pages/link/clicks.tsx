@@ -23,7 +23,7 @@ export function Clicks({ code }: { code: string }) {
   const [name, setName] = useState<RangeName>('week');
   const [asTable, setAsTable] = useState(false);
   const range = ranges[name];
-  const from = rangeStart(range, Date.now()).toISOString();
+  const from = rangeStart(range, Date.now()).toISOString().replace('.000Z', 'Z');
   const { bucket } = range;
   const stats = useResource(
     `stats ${code} ${name}`,

@@ -14,7 +14,9 @@ export function ImportReport({ report, fileName }: { report: Report; fileName: s
       <div className={`note ${refused.length > 0 ? '' : 'note-good'}`}>
         <div className="note-body">
           <strong>{`${plural(imported, 'link')} imported from ${fileName}`}</strong>
-          <p>{`${formatCount(existing)} existed already, ${formatCount(refused.length)} refused.`}</p>
+          <p>
+            {formatCount(existing)} existed already, {formatCount(refused.length)} refused.
+          </p>
         </div>
       </div>
       {refused.length > 0 && (

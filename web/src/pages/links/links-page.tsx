@@ -9,7 +9,9 @@ import { PageHeader } from '../../components/page-header';
 import { Section } from '../../components/section';
 import { useConsole } from '../../console';
 import { useDebounced } from '../../hooks/use-debounced';
+import { useKept } from '../../hooks/use-kept';
 import { usePages } from '../../hooks/use-pages';
+import { plural } from '../../lib/format';
 import { routeHref } from '../../lib/route';
 import { CreateLink } from './create-link';
 import { LinksTable } from './links-table';
@@ -24,6 +26,7 @@ export function LinksPage() {
   const links = usePages(`links ${JSON.stringify(filter)}`, (cursor, signal) =>
     api.links({ ...filter, ...(cursor ? { cursor } : {}) }, signal),
   );
+  const items = useKept(links.items);
   const filtered = search !== '' || tag !== null;
   return (
     <>
@@ -45,8 +48,11 @@ export function LinksPage() {
           <Field label="Search" type="search" value={typed} onValue={setTyped} />
           <TagFilter tag={tag} onClear={() => setTag(null)} />
         </search>
-        <Loaded data={links.items} problem={links.problem} onRetry={links.reload}>
-          {(items) => <List items={items} filtered={filtered} onTag={setTag} />}
+        <p className="visually-hidden" role="status">
+          {filtered && links.items && `${plural(links.items.length, 'link')} shown`}
+        </p>
+        <Loaded data={items} problem={links.problem} onRetry={links.reload}>
+          {(shown) => <List items={shown} filtered={filtered} onTag={setTag} />}
         </Loaded>
         <MoreButton pages={links} noun="links" />
         <Command request={{ path: `/shortener/users/me/shorturls${searchText(filter)}` }} />

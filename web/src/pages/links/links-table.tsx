@@ -16,7 +16,7 @@ export function LinksTable({ items, onTag }: LinksTableProps) {
   const columns: Column<Link>[] = [
     { header: 'Link', render: (link) => <LinkName link={link} onTag={onTag} /> },
     { header: 'State', render: (link) => <LinkState link={link} /> },
-    { header: 'Clicks', numeric: true, render: ({ clicks }) => formatCount(clicks) },
+    { header: 'Clicks', align: 'end', render: ({ clicks }) => formatCount(clicks) },
     { header: 'Created', render: ({ createdAt }) => <Moment at={createdAt} /> },
     { header: 'Last click', render: ({ lastUsedAt }) => <Moment at={lastUsedAt} /> },
   ];

@@ -21,8 +21,12 @@ export function NamespacesTable({ items, onDeed }: NamespacesTableProps) {
       ),
     },
     { header: 'Created', render: ({ createdAt }) => <Moment at={createdAt} absent="–" /> },
-    { header: 'Size', numeric: true, render: ({ bytes }) => formatBytes(bytes) },
-    { header: 'Actions', render: ({ name }) => <Deeds name={name} onDeed={onDeed} /> },
+    { header: 'Size', align: 'end', render: ({ bytes }) => formatBytes(bytes) },
+    {
+      header: 'Actions',
+      align: 'end',
+      render: ({ name }) => <Deeds name={name} onDeed={onDeed} />,
+    },
   ];
   return (
     <DataTable caption="Namespaces" columns={columns} items={items} keyOf={({ name }) => name} />

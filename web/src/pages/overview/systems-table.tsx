@@ -36,7 +36,7 @@ function columns(history: History): Column<SystemOverview>[] {
     { header: 'State', render: (system) => <State state={system.state} /> },
     {
       header: 'Requests/s',
-      numeric: true,
+      align: 'end',
       render: (system) => (
         <span className="with-sparkline">
           <Sparkline values={history[system.name] ?? []} />
@@ -46,13 +46,13 @@ function columns(history: History): Column<SystemOverview>[] {
     },
     {
       header: 'Errors/s',
-      numeric: true,
+      align: 'end',
       render: (system) => formatRate(system.errorsPerSecond),
     },
-    { header: 'p50', numeric: true, render: (system) => formatMicros(system.p50Us) },
-    { header: 'p99', numeric: true, render: (system) => formatMicros(system.p99Us) },
-    { header: 'Requests', numeric: true, render: (system) => formatCount(system.requestsTotal) },
-    { header: 'Errors', numeric: true, render: (system) => formatCount(system.errorsTotal) },
+    { header: 'p50', align: 'end', render: (system) => formatMicros(system.p50Us) },
+    { header: 'p99', align: 'end', render: (system) => formatMicros(system.p99Us) },
+    { header: 'Requests', align: 'end', render: (system) => formatCount(system.requestsTotal) },
+    { header: 'Errors', align: 'end', render: (system) => formatCount(system.errorsTotal) },
   ];
 }
 

@@ -18,6 +18,8 @@ const lifetimes = [
   { value: '31536000', label: 'In a year' },
 ];
 
+const exampleScopes = 'shortener:read, shortener:write';
+
 export function TokenForm({ onMade }: { onMade: (token: NewToken) => void }) {
   const { api, namespace: own } = useConsole();
   const namespaces = useResource('token-namespaces', (signal) => api.namespaces(signal));
@@ -29,7 +31,7 @@ export function TokenForm({ onMade }: { onMade: (token: NewToken) => void }) {
 
   const request: TokenRequest = {
     name: name.trim() || 'my-program',
-    scopes: parseTags(scopes),
+    scopes: parseTags(scopes || exampleScopes),
     namespace: namespace.trim(),
     ...(lifetime ? { expiresInSeconds: Number(lifetime) } : {}),
   };
@@ -54,8 +56,8 @@ export function TokenForm({ onMade }: { onMade: (token: NewToken) => void }) {
           label="Scopes"
           value={scopes}
           onValue={setScopes}
-          placeholder="shortener:read, shortener:write"
-          hint="Separated by commas."
+          placeholder={exampleScopes}
+          hint="As system:action, separated by commas; * allows everything."
           required
         />
         <Select label="Expires" value={lifetime} onValue={setLifetime} options={lifetimes} />

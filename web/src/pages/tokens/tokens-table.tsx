@@ -19,15 +19,18 @@ export function TokensTable({ items, onRevoke }: TokensTableProps) {
     { header: 'Last used', render: ({ lastUsedAt }) => <Moment at={lastUsedAt} /> },
     {
       header: 'Actions',
+      align: 'end',
       render: (token) =>
         !token.revokedAt && (
-          <Button
-            kind="danger"
-            onClick={() => onRevoke(token)}
-            aria-label={`Revoke ${token.name}`}
-          >
-            Revoke
-          </Button>
+          <div className="row-actions">
+            <Button
+              kind="danger"
+              onClick={() => onRevoke(token)}
+              aria-label={`Revoke ${token.name}`}
+            >
+              Revoke
+            </Button>
+          </div>
         ),
     },
   ];
