@@ -1,3 +1,4 @@
+import { Fragment } from 'react';
 import { useConsole } from '../console';
 import { curl, type CurlRequest } from '../lib/command';
 import { CopyButton } from './copy-button';
@@ -15,9 +16,10 @@ export function Command({ request }: { request: CurlRequest }) {
       <span className="command-prompt" aria-hidden="true">$</span>
       <code>
         {words.map((word, index) => (
-          <span key={index} className={word.length <= unbroken ? 'nowrap' : undefined}>
-            {index > 0 ? ` ${word}` : word}
-          </span>
+          <Fragment key={index}>
+            {index > 0 && ' '}
+            <span className={word.length <= unbroken ? 'nowrap' : undefined}>{word}</span>
+          </Fragment>
         ))}
       </code>
       <CopyButton text={text} what="command" />

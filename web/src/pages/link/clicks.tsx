@@ -37,6 +37,7 @@ export function Clicks({ code }: { code: string }) {
     download(new Blob([text], { type: 'text/csv' }), `clicks-${code}.csv`);
   };
   const path = `/shortener/shorturls/${encodeURIComponent(code)}/stats`;
+  const query = `from=${from}&bucket=${bucket}`;
   return (
     <Section title="Clicks" actions={<RangePicker value={name} onValue={setName} />}>
       <Loaded data={stats.data} problem={stats.problem} onRetry={stats.reload}>
@@ -57,7 +58,7 @@ export function Clicks({ code }: { code: string }) {
           </>
         )}
       </Loaded>
-      <Command request={{ path: `${path}?${new URLSearchParams({ from, bucket })}` }} />
+      <Command request={{ path: `${path}?${query}` }} />
     </Section>
   );
 }

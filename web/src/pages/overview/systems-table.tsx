@@ -40,7 +40,7 @@ function columns(history: History): Column<SystemOverview>[] {
       render: (system) => (
         <span className="with-sparkline">
           <Sparkline values={history[system.name] ?? []} />
-          {formatRate(system.requestsPerSecond)}
+          <span>{formatRate(system.requestsPerSecond)}</span>
         </span>
       ),
     },
