@@ -85,7 +85,7 @@ describe('keyboard', () => {
     await close();
   });
 
-  test('a dialog keeps the focus, starts at the harmless end, and Escape gives it back', async () => {
+  test('a dialog keeps the focus, starts harmless, and Escape gives it back', async () => {
     await call(backplane.edge, '/platform/namespaces', { method: 'POST', json: { name: 'spare' } });
     const { page, close } = await browser.open(backplane.edge, { hash: '#/namespaces' });
     await page.getByRole('button', { name: 'Drop spare' }).waitFor();

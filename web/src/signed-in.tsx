@@ -75,7 +75,7 @@ function PageOf({ route }: { route: Route }) {
     case 'transfer':
       return <TransferPage />;
     case 'link':
-      return <LinkPage code={route.code} />;
+      return <LinkPage name={route.link} />;
     case 'namespaces':
       return <NamespacesPage />;
     case 'tokens':

@@ -60,6 +60,7 @@ test('a refused token ends the session; a refused password does not', async () =
 
 test('names are escaped into paths', async () => {
   vi.stubGlobal('fetch', vi.fn(async () => new Response(null, { status: 204 })));
-  await new ApiClient(events, 't').deleteLink('a/b?c');
-  expect(fetch).toHaveBeenCalledWith('/shortener/shorturls/a%2Fb%3Fc', expect.anything());
+  await new ApiClient(events, 't').deleteLink({ code: 'a/b?c', domain: 'go.example.com' });
+  const path = '/shortener/shorturls/a%2Fb%3Fc?domain=go.example.com';
+  expect(fetch).toHaveBeenCalledWith(path, expect.anything());
 });

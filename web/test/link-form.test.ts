@@ -11,6 +11,10 @@ const link: Link = {
   title: 'Example',
   tags: ['a', 'b'],
   createdAt: '2026-03-01T00:00:00Z',
+  updatedAt: '2026-03-01T00:00:00Z',
+  createdBy: '',
+  lastUsedAt: '2026-03-01T00:00:00Z',
+  forwardQuery: false,
   expiresAt: '2026-09-01T12:30:45Z',
   clicks: 0,
   redirect: 302,
@@ -41,4 +45,10 @@ test('an emptied field is cleared and a changed one is sent', () => {
   const before = fieldsOf(link);
   const after = { ...before, title: '', tags: 'b', redirect: '301' };
   expect(toLinkChange(before, after)).toEqual({ title: null, tags: ['b'], redirect: 301 });
+});
+
+test('a password stays unless another is given or it is taken away', () => {
+  const before = fieldsOf({ ...link, passwordProtected: true });
+  expect(toLinkChange(before, { ...before, password: 'new' })).toEqual({ password: 'new' });
+  expect(toLinkChange(before, { ...before, dropPassword: true })).toEqual({ password: null });
 });

@@ -6,8 +6,9 @@ test('an address leads to its page and back', () => {
     { page: 'overview' },
     { page: 'links' },
     { page: 'transfer' },
-    { page: 'link', code: 'zn9edcu' },
-    { page: 'link', code: 'ä b/c?' },
+    { page: 'link', link: { code: 'zn9edcu' } },
+    { page: 'link', link: { code: 'spring', domain: 'go.example.com' } },
+    { page: 'link', link: { code: 'ä b/c?@' } },
     { page: 'namespaces' },
     { page: 'tokens' },
     { page: 'audit' },
@@ -18,7 +19,7 @@ test('an address leads to its page and back', () => {
 });
 
 test('anything else is unknown, not an error', () => {
-  for (const hash of ['#/nothing', '#/links/', '#/links/a/b', '#/links/%zz']) {
+  for (const hash of ['#/nothing', '#/links/', '#/links/a/b', '#/links/a@b@c', '#/links/%zz']) {
     expect(parseRoute(hash)).toEqual({ page: 'unknown' });
   }
   expect(parseRoute('')).toEqual({ page: 'overview' });

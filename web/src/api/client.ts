@@ -3,10 +3,11 @@
  * an `ApiError`; whether the server answers at all is reported to the connection listener.
  */
 import type {
-  AuditEntry, BucketSize, ExportFormat, ImportReport, Link, LinkChange, LinkRequest, LinkStats,
-  Login, Namespace, NewToken, Overview, Page, Problem, QrFormat, Session, Token, TokenRequest,
-  Visit,
+  AuditEntry, BucketSize, ExportFormat, ImportReport, Link, LinkChange, LinkName, LinkRequest,
+  LinkStats, Login, Namespace, NewToken, Overview, Page, Problem, QrFormat, Session, Token,
+  TokenRequest, Visit,
 } from './types';
+import { linkPath, namespacePath, query } from '../lib/paths';
 
 /** A refused request (with its problem document) or a server that did not answer (status 0). */
 export class ApiError extends Error {
@@ -32,8 +33,6 @@ interface Call {
   body?: BodyInit;
   signal?: AbortSignal | undefined;
 }
-
-type Query = Record<string, string | number | undefined>;
 
 /** A call that outlives this is taken for a dead server. */
 const timeoutMs = 15_000;
@@ -105,33 +104,36 @@ export class ApiClient {
     return this.read(`/shortener/users/me/shorturls${query(filter)}`, { signal });
   }
 
-  link(code: string, signal?: AbortSignal): Promise<Link> {
-    return this.read(linkPath(code), { signal });
+  link(link: LinkName, signal?: AbortSignal): Promise<Link> {
+    return this.read(linkPath(link), { signal });
   }
 
-  changeLink(code: string, change: LinkChange): Promise<Link> {
-    return this.read(linkPath(code), { method: 'PUT', json: change });
+  changeLink(link: LinkName, change: LinkChange): Promise<Link> {
+    return this.read(linkPath(link), { method: 'PUT', json: change });
   }
 
-  async deleteLink(code: string): Promise<void> {
-    await this.send(linkPath(code), { method: 'DELETE' });
+  async deleteLink(link: LinkName): Promise<void> {
+    await this.send(linkPath(link), { method: 'DELETE' });
   }
 
   stats(
-    code: string,
+    link: LinkName,
     range: { from?: string; to?: string; bucket: BucketSize },
     signal?: AbortSignal,
   ): Promise<LinkStats> {
-    return this.read(`${linkPath(code)}/stats${query(range)}`, { signal });
+    return this.read(linkPath(link, '/stats', range), { signal });
   }
 
-  visits(code: string, cursor?: string, signal?: AbortSignal): Promise<Page<Visit>> {
-    return this.read(`${linkPath(code)}/visits${query({ cursor })}`, { signal });
+  visits(link: LinkName, cursor?: string, signal?: AbortSignal): Promise<Page<Visit>> {
+    return this.read(linkPath(link, '/visits', { cursor }), { signal });
   }
 
-  async qr(code: string, format: QrFormat, size: number, signal?: AbortSignal): Promise<Blob> {
-    const path = `${linkPath(code)}/qr${query({ format, size })}`;
-    return (await this.send(path, { signal })).blob();
+  async qr(
+    link: LinkName,
+    image: { format: QrFormat; size: number },
+    signal?: AbortSignal,
+  ): Promise<Blob> {
+    return (await this.send(linkPath(link, '/qr', image), { signal })).blob();
   }
 
   importLinks(file: Blob): Promise<ImportReport> {
@@ -214,24 +216,6 @@ export function toProblem(cause: unknown): Problem {
 
 /** What a proxy answers for a dead server; a living one that refuses says so in a document. */
 const gatewayStatuses = [502, 503, 504];
-
-function namespacePath(name: string): string {
-  return `/platform/namespaces/${encodeURIComponent(name)}`;
-}
-
-function linkPath(code: string): string {
-  return `/shortener/shorturls/${encodeURIComponent(code)}`;
-}
-
-function query(parameters: Query): string {
-  const search = new URLSearchParams();
-  for (const [name, value] of Object.entries(parameters)) {
-    if (value !== undefined && value !== '') {
-      search.set(name, String(value));
-    }
-  }
-  return search.size > 0 ? `?${search}` : '';
-}
 
 async function decode<T>(response: Response): Promise<T> {
   try {

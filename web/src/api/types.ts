@@ -103,6 +103,12 @@ export interface AuditEntry {
 export const redirectKinds = [301, 302, 307, 308] as const;
 export type RedirectKind = (typeof redirectKinds)[number];
 
+/** What names a link: its code, and its branded domain if it has one. */
+export interface LinkName {
+  code: string;
+  domain?: string | null;
+}
+
 export interface Link {
   shortURL: string;
   code: string;
@@ -111,15 +117,20 @@ export interface Link {
   title?: string | null;
   tags: string[];
   createdAt: string;
-  updatedAt?: string | null;
-  createdBy?: string | null;
+  updatedAt: string;
+  /** Empty when nobody gave a credential. */
+  createdBy: string;
+  validFrom?: string | null;
+  /** Absent: six months after its last use. */
   expiresAt?: string | null;
-  lastUsedAt?: string | null;
+  lastUsedAt: string;
   clicks: number;
   redirect: RedirectKind;
+  forwardQuery: boolean;
   passwordProtected: boolean;
   maxVisits?: number | null;
-  state: string;
+  visitsLeft?: number | null;
+  state: 'active' | 'deleted' | 'blocked';
 }
 
 /** What a link is made from; an absent field takes the server's default. */
@@ -127,12 +138,16 @@ export interface LinkRequest {
   longUrl: string;
   alias?: string;
   domain?: string;
+  validFrom?: string;
   expires?: string;
   title?: string;
   tags?: string[];
   password?: string;
   maxVisits?: number;
   redirect?: RedirectKind;
+  forwardQuery?: boolean;
+  /** A code of its own even though the address has one. */
+  private?: boolean;
 }
 
 /** A change to a link; an absent field stays as it is and `null` clears it. */
@@ -140,10 +155,12 @@ export interface LinkChange {
   longUrl?: string;
   title?: string | null;
   tags?: string[];
+  validFrom?: string | null;
   expires?: string | null;
   password?: string | null;
   maxVisits?: number | null;
   redirect?: RedirectKind;
+  forwardQuery?: boolean;
 }
 
 export const bucketSizes = ['hour', 'day', 'week', 'month'] as const;
@@ -153,6 +170,7 @@ export interface ClickBucket {
   at: string;
   people: number;
   bots: number;
+  /** Those of both that came by QR code. */
   scans: number;
 }
 
@@ -162,9 +180,11 @@ export interface Facet {
 }
 
 export interface LinkStats {
+  /** Of people and bots. */
   total: number;
   people: number;
   bots: number;
+  /** Those of both that came by QR code. */
   scans: number;
   uniqueVisitors: number;
   buckets: ClickBucket[];
@@ -177,12 +197,15 @@ export interface LinkStats {
 
 export interface Visit {
   at: string;
-  referrer?: string | null;
-  country?: string | null;
-  device?: string | null;
-  browser?: string | null;
-  system?: string | null;
+  /** Host of the referring page, `direct` or `other`. */
+  referrer: string;
+  country: string;
+  device: string;
+  browser: string;
+  system: string;
   bot: boolean;
+  /** Whether by QR code. */
+  scan: boolean;
 }
 
 export interface ImportReport {

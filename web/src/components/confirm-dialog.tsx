@@ -31,7 +31,7 @@ export function ConfirmDialog(props: ConfirmDialogProps) {
       <ProblemNote problem={action.problem} />
       <Command request={request} />
       <div className="dialog-actions">
-        <Button onClick={onClose} autoFocus>Cancel</Button>
+        <Button onClick={onClose}>Cancel</Button>
         <Button kind="danger" busy={action.busy} onClick={() => void confirm()}>{verb}</Button>
       </div>
     </Dialog>

@@ -17,6 +17,8 @@ export function Dialog({ title, onClose, children }: DialogProps) {
   useEffect(() => {
     const dialog = element.current;
     dialog?.showModal();
+    // The first thing to fill in, else the first answer, which is the harmless one.
+    dialog?.querySelector<HTMLElement>('input, .dialog-actions button')?.focus();
     return () => dialog?.close();
   }, []);
   return (

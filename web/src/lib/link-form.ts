@@ -1,17 +1,22 @@
 /** From what a person typed into the form to what the server is asked for. */
 import type { Link, LinkChange, LinkRequest, RedirectKind } from '../api/types';
 
-/** The form's fields, all as text, the way inputs hold them. */
+/** The form's fields the way inputs hold them. */
 export interface LinkFields {
   longUrl: string;
   alias: string;
   domain: string;
   title: string;
   tags: string;
+  validFrom: string;
   expires: string;
   password: string;
   maxVisits: string;
   redirect: string;
+  forwardQuery: boolean;
+  private: boolean;
+  /** Of a link that has one: take it away. */
+  dropPassword: boolean;
 }
 
 export const emptyLinkFields: LinkFields = {
@@ -20,10 +25,14 @@ export const emptyLinkFields: LinkFields = {
   domain: '',
   title: '',
   tags: '',
+  validFrom: '',
   expires: '',
   password: '',
   maxVisits: '',
   redirect: '',
+  forwardQuery: false,
+  private: false,
+  dropPassword: false,
 };
 
 /** `a, b,,c ` as `[a, b, c]`; said twice counts once. */
@@ -51,15 +60,19 @@ export function instantToLocal(instant: string | null | undefined): string {
 export function toLinkRequest(fields: LinkFields): LinkRequest {
   const request: LinkRequest = { longUrl: fields.longUrl.trim() };
   const tags = parseTags(fields.tags);
+  const validFrom = localToInstant(fields.validFrom);
   const expires = localToInstant(fields.expires);
   if (fields.alias.trim()) request.alias = fields.alias.trim();
   if (fields.domain.trim()) request.domain = fields.domain.trim();
   if (fields.title.trim()) request.title = fields.title.trim();
   if (tags.length > 0) request.tags = tags;
+  if (validFrom !== null) request.validFrom = validFrom;
   if (expires !== null) request.expires = expires;
   if (fields.password) request.password = fields.password;
   if (fields.maxVisits) request.maxVisits = Number(fields.maxVisits);
   if (fields.redirect) request.redirect = toRedirect(fields.redirect);
+  if (fields.forwardQuery) request.forwardQuery = true;
+  if (fields.private) request.private = true;
   return request;
 }
 
@@ -70,10 +83,13 @@ export function toLinkChange(before: LinkFields, after: LinkFields): LinkChange 
   if (changed('longUrl')) change.longUrl = after.longUrl.trim();
   if (changed('title')) change.title = after.title.trim() || null;
   if (changed('tags')) change.tags = parseTags(after.tags);
+  if (changed('validFrom')) change.validFrom = localToInstant(after.validFrom);
   if (changed('expires')) change.expires = localToInstant(after.expires);
-  if (changed('password')) change.password = after.password || null;
+  if (after.dropPassword) change.password = null;
+  else if (after.password) change.password = after.password;
   if (changed('maxVisits')) change.maxVisits = after.maxVisits ? Number(after.maxVisits) : null;
   if (changed('redirect')) change.redirect = toRedirect(after.redirect);
+  if (changed('forwardQuery')) change.forwardQuery = after.forwardQuery;
   return change;
 }
 
@@ -88,8 +104,10 @@ export function fieldsOf(link: Link): LinkFields {
     longUrl: link.longUrl,
     title: link.title ?? '',
     tags: link.tags.join(', '),
+    validFrom: instantToLocal(link.validFrom),
     expires: instantToLocal(link.expiresAt),
     maxVisits: link.maxVisits ? String(link.maxVisits) : '',
     redirect: String(link.redirect),
+    forwardQuery: link.forwardQuery,
   };
 }

@@ -1,10 +1,12 @@
 /** The pages and their addresses. Only the fragment changes, so any static host will do. */
 
+import type { LinkName } from '../api/types';
+
 export type Route =
   | { page: 'overview' }
   | { page: 'links' }
   | { page: 'transfer' }
-  | { page: 'link'; code: string }
+  | { page: 'link'; link: LinkName }
   | { page: 'namespaces' }
   | { page: 'tokens' }
   | { page: 'audit' }
@@ -31,19 +33,26 @@ export function routeHref(route: Exclude<Route, { page: 'unknown' }>): string {
     case 'overview':
       return '#/';
     case 'link':
-      return `#/links/${encodeURIComponent(route.code)}`;
+      return `#/links/${linkText(route.link).map(encodeURIComponent).join('@')}`;
     default:
       return `#/${route.page}`;
   }
 }
 
+/** A code, and after it the branded domain if there is one. */
+function linkText({ code, domain }: LinkName): string[] {
+  return domain ? [code, domain] : [code];
+}
+
 function parseLink(path: string): Route {
-  const code = /^links\/([^/]+)$/.exec(path)?.[1];
+  const [, code, domain] = /^links\/([^/@]+)(?:@([^/@]+))?$/.exec(path) ?? [];
   if (code === undefined) {
     return { page: 'unknown' };
   }
   try {
-    return { page: 'link', code: decodeURIComponent(code) };
+    const named = { code: decodeURIComponent(code) };
+    const link = domain ? { ...named, domain: decodeURIComponent(domain) } : named;
+    return { page: 'link', link };
   } catch {
     return { page: 'unknown' };
   }

@@ -12,8 +12,8 @@ export function ClickTable({ buckets, bucket }: ClickTableProps) {
   const columns: Column<ClickBucket>[] = [
     { header: 'From', render: ({ at }) => bucketLabel(at, bucket) },
     { header: 'People', align: 'end', render: ({ people }) => formatCount(people) },
-    { header: 'QR scans', align: 'end', render: ({ scans }) => formatCount(scans) },
     { header: 'Bots', align: 'end', render: ({ bots }) => formatCount(bots) },
+    { header: 'By QR code', align: 'end', render: ({ scans }) => formatCount(scans) },
   ];
   return (
     <DataTable

@@ -1,5 +1,5 @@
 import { useState } from 'react';
-import type { LinkStats } from '../../api/types';
+import type { LinkName, LinkStats } from '../../api/types';
 import { Button } from '../../components/button';
 import { Command } from '../../components/command';
 import { Loaded } from '../../components/loaded';
@@ -8,6 +8,7 @@ import { useConsole } from '../../console';
 import { useResource } from '../../hooks/use-resource';
 import { toCsv } from '../../lib/csv';
 import { download } from '../../lib/download';
+import { linkPath } from '../../lib/paths';
 import { fillBuckets, rangeStart, ranges, type RangeName } from '../../lib/range';
 import { ClickChart } from './click-chart';
 import { ClickTable } from './click-table';
@@ -18,7 +19,7 @@ import { Totals } from './totals';
 const pollMs = 3_000;
 
 /** The clicks of a link over a span of time: totals, course, and where they came from. */
-export function Clicks({ code }: { code: string }) {
+export function Clicks({ link }: { link: LinkName }) {
   const { api } = useConsole();
   const [name, setName] = useState<RangeName>('week');
   const [asTable, setAsTable] = useState(false);
@@ -26,18 +27,16 @@ export function Clicks({ code }: { code: string }) {
   const from = rangeStart(range, Date.now()).toISOString().replace('.000Z', 'Z');
   const { bucket } = range;
   const stats = useResource(
-    `stats ${code} ${name}`,
-    (signal) => api.stats(code, { from, bucket }, signal),
+    `${linkPath(link)} ${name}`,
+    (signal) => api.stats(link, { from, bucket }, signal),
     { pollMs },
   );
   const buckets = (data: LinkStats) => fillBuckets(data.buckets, range, Date.now());
   const save = (data: LinkStats) => {
-    const rows = buckets(data).map(({ at, people, bots, scans }) => [at, people, scans, bots]);
-    const text = toCsv([['at', 'people', 'scans', 'bots'], ...rows]);
-    download(new Blob([text], { type: 'text/csv' }), `clicks-${code}.csv`);
+    const rows = buckets(data).map(({ at, people, bots, scans }) => [at, people, bots, scans]);
+    const text = toCsv([['at', 'people', 'bots', 'scans'], ...rows]);
+    download(new Blob([text], { type: 'text/csv' }), `clicks-${link.code}.csv`);
   };
-  const path = `/shortener/shorturls/${encodeURIComponent(code)}/stats`;
-  const query = `from=${from}&bucket=${bucket}`;
   return (
     <Section title="Clicks" actions={<RangePicker value={name} onValue={setName} />}>
       <Loaded data={stats.data} problem={stats.problem} onRetry={stats.reload}>
@@ -58,7 +57,7 @@ export function Clicks({ code }: { code: string }) {
           </>
         )}
       </Loaded>
-      <Command request={{ path: `${path}?${query}` }} />
+      <Command request={{ path: linkPath(link, '/stats', { from, bucket }) }} />
     </Section>
   );
 }

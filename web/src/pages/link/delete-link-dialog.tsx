@@ -2,21 +2,21 @@ import type { Link } from '../../api/types';
 import { ConfirmDialog } from '../../components/confirm-dialog';
 import { useConsole } from '../../console';
 import { bareAddress } from '../../lib/address';
+import { linkPath } from '../../lib/paths';
 import { routeHref } from '../../lib/route';
 
 export function DeleteLinkDialog({ link, onClose }: { link: Link; onClose: () => void }) {
   const { api, announce } = useConsole();
   const remove = async () => {
-    await api.deleteLink(link.code);
+    await api.deleteLink(link);
     announce(`Deleted ${link.shortURL}`);
     window.location.hash = routeHref({ page: 'links' });
   };
-  const path = `/shortener/shorturls/${encodeURIComponent(link.code)}`;
   return (
     <ConfirmDialog
       title="Delete this link?"
       verb="Delete"
-      request={{ path, method: 'DELETE' }}
+      request={{ path: linkPath(link), method: 'DELETE' }}
       onConfirm={remove}
       onClose={onClose}
     >

@@ -8,6 +8,7 @@ import { Section } from '../../components/section';
 import { useConsole } from '../../console';
 import { useAction } from '../../hooks/use-action';
 import { fieldsOf, toLinkChange, type LinkFields } from '../../lib/link-form';
+import { linkPath } from '../../lib/paths';
 import { LinkOptions } from '../links/link-options';
 
 interface EditLinkProps {
@@ -15,24 +16,26 @@ interface EditLinkProps {
   onChanged: () => void;
 }
 
-/** The link's settings. A change from elsewhere shows once this form is made anew. */
+/** The link's settings; what the reader is typing is never overwritten by a later reading. */
 export function EditLink({ link, onChanged }: EditLinkProps) {
   const { api, announce } = useConsole();
-  const [before] = useState<LinkFields>(() => fieldsOf(link));
+  const [before, setBefore] = useState<LinkFields>(() => fieldsOf(link));
   const [fields, setFields] = useState<LinkFields>(before);
   const action = useAction();
   const set = (change: Partial<LinkFields>) => setFields({ ...fields, ...change });
   const change = toLinkChange(before, fields);
+  const shown = Object.keys(change).length > 0 ? change : { longUrl: link.longUrl };
 
   const submit = (event: FormEvent) => {
     event.preventDefault();
     void action.run(async () => {
-      await api.changeLink(link.code, change);
+      const saved = fieldsOf(await api.changeLink(link, change));
+      setBefore(saved);
+      setFields(saved);
       announce(`Saved ${link.code}`);
       onChanged();
     });
   };
-  const path = `/shortener/shorturls/${encodeURIComponent(link.code)}`;
   return (
     <Section title="Settings">
       <form className="form" onSubmit={submit}>
@@ -43,7 +46,7 @@ export function EditLink({ link, onChanged }: EditLinkProps) {
           onValue={(longUrl) => set({ longUrl })}
           required
         />
-        <LinkOptions fields={fields} onChange={set} />
+        <LinkOptions fields={fields} onChange={set} of={link} />
         <ProblemNote problem={action.problem} />
         <div>
           <Button
@@ -55,7 +58,7 @@ export function EditLink({ link, onChanged }: EditLinkProps) {
             Save
           </Button>
         </div>
-        <Command request={{ path, method: 'PUT', json: { longUrl: link.longUrl, ...change } }} />
+        <Command request={{ path: linkPath(link), method: 'PUT', json: shown }} />
       </form>
     </Section>
   );

@@ -11,10 +11,11 @@ export function LinkFacts({ link }: { link: Link }) {
     ['Clicks', formatCount(link.clicks)],
     ['Redirect', link.redirect],
     ['Created', <Moment at={link.createdAt} />],
-    ['Last click', <Moment at={link.lastUsedAt} />],
-    ['Expires', <Moment at={link.expiresAt} />],
+    ['Last click', <Moment at={link.clicks > 0 ? link.lastUsedAt : null} />],
+    ['Expires', <Moment at={link.expiresAt} absent="6 months after its last use" />],
   ];
   if (link.title) facts.unshift(['Title', link.title]);
+  if (link.validFrom) facts.push(['Starts', <Moment at={link.validFrom} />]);
   if (link.createdBy) facts.push(['Created by', link.createdBy]);
   if (link.tags.length > 0) facts.push(['Tags', link.tags.join(', ')]);
   return (

@@ -1,5 +1,5 @@
 import { useState } from 'react';
-import type { Link } from '../../api/types';
+import type { Link, LinkName } from '../../api/types';
 import { Button } from '../../components/button';
 import { CopyButton } from '../../components/copy-button';
 import { Icon } from '../../components/icon';
@@ -8,6 +8,7 @@ import { PageHeader } from '../../components/page-header';
 import { useConsole } from '../../console';
 import { useResource } from '../../hooks/use-resource';
 import { bareAddress } from '../../lib/address';
+import { linkPath } from '../../lib/paths';
 import { routeHref } from '../../lib/route';
 import { Clicks } from './clicks';
 import { DeleteLinkDialog } from './delete-link-dialog';
@@ -19,15 +20,15 @@ import { Visits } from './visits';
 const pollMs = 5_000;
 
 /** One short link: where it leads, its clicks, its code to scan, and its settings. */
-export function LinkPage({ code }: { code: string }) {
+export function LinkPage({ name }: { name: LinkName }) {
   const { api } = useConsole();
-  const link = useResource(`link ${code}`, (signal) => api.link(code, signal), { pollMs });
+  const link = useResource(linkPath(name), (signal) => api.link(name, signal), { pollMs });
   return (
     <>
       <a className="back" href={routeHref({ page: 'links' })}>
         <Icon name="back" /> Short links
       </a>
-      {link.data === null && <PageHeader title={code} />}
+      {link.data === null && <PageHeader title={name.code} />}
       <Loaded data={link.data} problem={link.problem} onRetry={link.reload}>
         {(data) => <LinkDetails link={data} onChanged={link.reload} />}
       </Loaded>
@@ -58,15 +59,15 @@ function LinkDetails({ link, onChanged }: { link: Link; onChanged: () => void })
       >
         <span className="break">{link.longUrl}</span>
       </PageHeader>
-      <Clicks code={link.code} />
+      <Clicks link={link} />
       <div className="columns columns-wide-first">
         <div className="column">
-          <Visits code={link.code} clicks={link.clicks} />
-          <EditLink key={link.updatedAt ?? link.code} link={link} onChanged={onChanged} />
+          <Visits link={link} />
+          <EditLink link={link} onChanged={onChanged} />
         </div>
         <div className="column">
           <LinkFacts link={link} />
-          <QrCode code={link.code} />
+          <QrCode link={link} />
         </div>
       </div>
       {deleting && <DeleteLinkDialog link={link} onClose={() => setDeleting(false)} />}

@@ -1,5 +1,5 @@
 import { useState } from 'react';
-import type { QrFormat } from '../../api/types';
+import type { LinkName, QrFormat } from '../../api/types';
 import { Button } from '../../components/button';
 import { Command } from '../../components/command';
 import { Loaded } from '../../components/loaded';
@@ -9,6 +9,7 @@ import { Select } from '../../components/select';
 import { useConsole } from '../../console';
 import { useAction } from '../../hooks/use-action';
 import { useResource } from '../../hooks/use-resource';
+import { linkPath } from '../../lib/paths';
 import { download, toDataAddress } from '../../lib/download';
 
 const sizes = [256, 512, 1024, 2048].map((size) => ({
@@ -17,23 +18,24 @@ const sizes = [256, 512, 1024, 2048].map((size) => ({
 }));
 
 /** The link as a code to scan; scans are counted apart from clicks. */
-export function QrCode({ code }: { code: string }) {
+export function QrCode({ link }: { link: LinkName }) {
   const { api } = useConsole();
   const [size, setSize] = useState('512');
   const action = useAction();
-  const image = useResource(`qr ${code}`, async (signal) =>
-    toDataAddress(await api.qr(code, 'svg', 256, signal)),
+  const image = useResource(linkPath(link), async (signal) =>
+    toDataAddress(await api.qr(link, { format: 'svg', size: 256 }, signal)),
   );
   const save = (format: QrFormat) =>
     action.run(async () => {
-      download(await api.qr(code, format, Number(size)), `qr-${code}.${format}`);
+      const blob = await api.qr(link, { format, size: Number(size) });
+      download(blob, `qr-${link.code}.${format}`);
     });
-  const path = `/shortener/shorturls/${encodeURIComponent(code)}/qr?format=png&size=${size}`;
+  const path = linkPath(link, '/qr', { format: 'png', size });
   return (
     <Section title="QR code">
       <Loaded data={image.data} problem={image.problem} onRetry={image.reload}>
         {(address) => (
-          <img className="qr" src={address} alt={`QR code of ${code}`} width="200" height="200" />
+          <img className="qr" src={address} alt={`QR code of ${link.code}`} width="200" height="200" />
         )}
       </Loaded>
       <Select label="Size to save" value={size} onValue={setSize} options={sizes} />
@@ -42,7 +44,7 @@ export function QrCode({ code }: { code: string }) {
         <Button busy={action.busy} onClick={() => void save('svg')}>Save SVG</Button>
       </div>
       <ProblemNote problem={action.problem} />
-      <Command request={{ path, saveAs: `qr-${code}.png` }} />
+      <Command request={{ path, saveAs: `qr-${link.code}.png` }} />
     </Section>
   );
 }

@@ -5,8 +5,8 @@ export function Totals({ stats }: { stats: LinkStats }) {
   const totals: [string, number, string][] = [
     ['Clicks', stats.total, ''],
     ['People', stats.people, 'people'],
-    ['QR scans', stats.scans, 'scans'],
     ['Bots', stats.bots, 'bots'],
+    ['By QR code', stats.scans, 'scans'],
     ['Unique visitors', stats.uniqueVisitors, ''],
   ];
   return (

@@ -1,4 +1,4 @@
-import type { Visit } from '../../api/types';
+import type { Link, Visit } from '../../api/types';
 import { Command } from '../../components/command';
 import { DataTable, type Column } from '../../components/data-table';
 import { EmptyState } from '../../components/empty-state';
@@ -9,24 +9,20 @@ import { Pill } from '../../components/pill';
 import { Section } from '../../components/section';
 import { useConsole } from '../../console';
 import { usePages } from '../../hooks/use-pages';
-import { bareAddress } from '../../lib/address';
+import { linkPath } from '../../lib/paths';
 
 const columns: Column<Visit>[] = [
   { header: 'When', render: ({ at }) => <Moment at={at} /> },
-  {
-    header: 'From',
-    render: ({ referrer }) =>
-      referrer ? <span className="break">{bareAddress(referrer)}</span> : 'direct',
-  },
-  { header: 'Country', render: ({ country }) => country || '–' },
+  { header: 'From', render: ({ referrer }) => <span className="break">{referrer}</span> },
+  { header: 'Country', render: ({ country }) => country },
   { header: 'With', render: (visit) => <Agent visit={visit} /> },
 ];
 
 /** The latest visits one by one; read anew whenever the number of clicks has changed. */
-export function Visits({ code, clicks }: { code: string; clicks: number }) {
+export function Visits({ link }: { link: Link }) {
   const { api } = useConsole();
-  const visits = usePages(`visits ${code} ${clicks}`, (cursor, signal) =>
-    api.visits(code, cursor, signal),
+  const visits = usePages(`${linkPath(link)} ${link.clicks}`, (cursor, signal) =>
+    api.visits(link, cursor, signal),
   );
   return (
     <Section title="Latest visits">
@@ -34,7 +30,7 @@ export function Visits({ code, clicks }: { code: string; clicks: number }) {
         {(items) => (items.length === 0 ? <NoVisits /> : <List items={items} />)}
       </Loaded>
       <MoreButton pages={visits} noun="visits" />
-      <Command request={{ path: `/shortener/shorturls/${encodeURIComponent(code)}/visits` }} />
+      <Command request={{ path: linkPath(link, '/visits') }} />
     </Section>
   );
 }
@@ -51,11 +47,11 @@ function List({ items }: { items: readonly Visit[] }) {
 }
 
 function Agent({ visit }: { visit: Visit }) {
-  const parts = [visit.browser, visit.system, visit.device].filter(Boolean);
   return (
     <span className="pills">
       {visit.bot && <Pill tone="calm">bot</Pill>}
-      {parts.length > 0 ? parts.join(', ') : 'unknown'}
+      {visit.scan && <Pill tone="good">QR scan</Pill>}
+      {`${visit.browser}, ${visit.system}, ${visit.device}`}
     </span>
   );
 }

@@ -50,7 +50,7 @@ export function CreateLink({ onCreated }: { onCreated: () => void }) {
       </div>
       <details className="options">
         <summary>Options: alias, expiry, tags, password…</summary>
-        <LinkOptions fields={fields} onChange={set} fresh />
+        <LinkOptions fields={fields} onChange={set} />
       </details>
       <ProblemNote problem={action.problem} />
       {created && <CreatedLink {...created} />}

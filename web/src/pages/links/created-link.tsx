@@ -16,7 +16,7 @@ export function CreatedLink({ link, existed }: { link: Link; existed: boolean })
       </div>
       <a
         className="button button-secondary"
-        href={routeHref({ page: 'link', code: link.code })}
+        href={routeHref({ page: 'link', link })}
       >
         Clicks and QR code
       </a>

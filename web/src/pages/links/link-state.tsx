@@ -1,20 +1,19 @@
 import type { Link } from '../../api/types';
-import { Pill, type PillTone } from '../../components/pill';
-
-const tones: Record<string, PillTone> = {
-  active: 'good',
-  expired: 'warn',
-  blocked: 'bad',
-  deleted: 'bad',
-};
+import { Pill } from '../../components/pill';
+import { linkStatus } from '../../lib/link-status';
 
 /** Whether the link leads on, and what it asks of those who follow it. */
 export function LinkState({ link }: { link: Link }) {
+  const { word, tone } = linkStatus(link, Date.now());
   return (
     <span className="pills">
-      <Pill tone={tones[link.state] ?? 'calm'}>{link.state}</Pill>
+      <Pill tone={tone}>{word}</Pill>
       {link.passwordProtected && <Pill tone="calm">password</Pill>}
-      {link.maxVisits ? <Pill tone="calm">{`at most ${link.maxVisits}`}</Pill> : null}
+      {link.maxVisits ? <Pill tone="calm">{visitsText(link)}</Pill> : null}
     </span>
   );
+}
+
+function visitsText({ maxVisits, visitsLeft }: Link): string {
+  return `${visitsLeft ?? maxVisits} of ${maxVisits} visits left`;
 }

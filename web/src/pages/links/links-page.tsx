@@ -12,6 +12,7 @@ import { useDebounced } from '../../hooks/use-debounced';
 import { useKept } from '../../hooks/use-kept';
 import { usePages } from '../../hooks/use-pages';
 import { plural } from '../../lib/format';
+import { query } from '../../lib/paths';
 import { routeHref } from '../../lib/route';
 import { CreateLink } from './create-link';
 import { LinksTable } from './links-table';
@@ -55,7 +56,7 @@ export function LinksPage() {
           {(shown) => <List items={shown} filtered={filtered} onTag={setTag} />}
         </Loaded>
         <MoreButton pages={links} noun="links" />
-        <Command request={{ path: `/shortener/users/me/shorturls${searchText(filter)}` }} />
+        <Command request={{ path: `/shortener/users/me/shorturls${query(filter)}` }} />
       </Section>
     </>
   );
@@ -80,10 +81,4 @@ function List({ items, filtered, onTag }: ListProps) {
       <a href={routeHref({ page: 'transfer' })}>import</a> the links that you have elsewhere.
     </EmptyState>
   );
-}
-
-function searchText(filter: { search: string; tag?: string }): string {
-  const set = Object.entries(filter).filter(([, value]) => value !== '');
-  const text = new URLSearchParams(set).toString();
-  return text ? `?${text}` : '';
 }

@@ -18,7 +18,10 @@ export function LinksTable({ items, onTag }: LinksTableProps) {
     { header: 'State', render: (link) => <LinkState link={link} /> },
     { header: 'Clicks', align: 'end', render: ({ clicks }) => formatCount(clicks) },
     { header: 'Created', render: ({ createdAt }) => <Moment at={createdAt} /> },
-    { header: 'Last click', render: ({ lastUsedAt }) => <Moment at={lastUsedAt} /> },
+    {
+      header: 'Last click',
+      render: ({ clicks, lastUsedAt }) => <Moment at={clicks > 0 ? lastUsedAt : null} />,
+    },
   ];
   return (
     <DataTable
@@ -39,7 +42,7 @@ function LinkName({ link, onTag }: LinkNameProps) {
   return (
     <div className="stack-small">
       <span className="copyable">
-        <a className="strong" href={routeHref({ page: 'link', code: link.code })}>
+        <a className="strong" href={routeHref({ page: 'link', link })}>
           {bareAddress(link.shortURL)}
         </a>
         <CopyButton text={link.shortURL} what={`short link ${link.code}`} />

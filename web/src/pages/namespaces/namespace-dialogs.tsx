@@ -1,6 +1,7 @@
 import { ConfirmDialog } from '../../components/confirm-dialog';
 import { Dialog } from '../../components/dialog';
 import { useConsole } from '../../console';
+import { namespacePath } from '../../lib/paths';
 import { NameForm } from './name-form';
 
 /** What the reader is about to do, and to which namespace. */
@@ -38,7 +39,7 @@ interface DeedProps {
 
 function ForkDialog({ name, onDone, onClose }: DeedProps) {
   const { api, announce } = useConsole();
-  const path = `/platform/namespaces/${encodeURIComponent(name)}/fork`;
+  const path = `${namespacePath(name)}/fork`;
   const fork = async (to: string) => {
     await api.forkNamespace(name, to);
     announce(`Forked ${name} to ${to}`);
@@ -65,7 +66,7 @@ function ResetDialog({ name, onDone, onClose }: DeedProps) {
     announce(`Reset ${name}`);
     onDone();
   };
-  const path = `/platform/namespaces/${encodeURIComponent(name)}/reset`;
+  const path = `${namespacePath(name)}/reset`;
   return (
     <ConfirmDialog
       title={`Reset ${name}?`}
@@ -86,12 +87,11 @@ function DropDialog({ name, onDone, onClose }: DeedProps) {
     announce(`Dropped ${name}`);
     onDone();
   };
-  const path = `/platform/namespaces/${encodeURIComponent(name)}`;
   return (
     <ConfirmDialog
       title={`Drop ${name}?`}
       verb="Drop"
-      request={{ path, method: 'DELETE' }}
+      request={{ path: namespacePath(name), method: 'DELETE' }}
       onConfirm={drop}
       onClose={onClose}
     >
