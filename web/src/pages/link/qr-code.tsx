@@ -35,7 +35,13 @@ export function QrCode({ link }: { link: LinkName }) {
     <Section title="QR code">
       <Loaded data={image.data} problem={image.problem} onRetry={image.reload}>
         {(address) => (
-          <img className="qr" src={address} alt={`QR code of ${link.code}`} width="200" height="200" />
+          <img
+            className="qr"
+            src={address}
+            alt={`QR code of ${link.code}`}
+            width="200"
+            height="200"
+          />
         )}
       </Loaded>
       <Select label="Size to save" value={size} onValue={setSize} options={sizes} />
