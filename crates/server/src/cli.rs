@@ -203,8 +203,8 @@ pub struct RestoreArgs {
 pub enum PlanCommand {
     /// How long a service may be down, from a percentage such as 99.99.
     Availability {
-        /// Above 0 and at most 100.
-        percent: f64,
+        /// Above 0 and at most 100, with at most six decimals.
+        percent: String,
     },
     /// Requests, storage, cache and servers, from assumptions.
     Capacity(CapacityArgs),
@@ -212,18 +212,40 @@ pub enum PlanCommand {
     Latency,
 }
 
+/// Assumptions; what is not told is left out of the estimate.
 #[derive(Debug, Args)]
 pub struct CapacityArgs {
-    /// Users a day.
+    /// People who come at least once a month.
     #[arg(long)]
-    pub daily_users: u64,
-    /// Requests of a user in a day.
-    #[arg(long)]
-    pub requests_per_user: f64,
-    /// Bytes stored for a request.
-    #[arg(long)]
-    pub bytes_per_request: f64,
-    /// Years that they are kept.
-    #[arg(long, default_value_t = 5.0)]
-    pub years: f64,
+    pub monthly_users: u64,
+    /// How many of 100 of them come on a day.
+    #[arg(long, default_value_t = 50)]
+    pub daily_users_percent: u64,
+    /// Writes of one daily user a day.
+    #[arg(long, default_value_t = 1)]
+    pub writes_per_user: u64,
+    /// Reads for each write.
+    #[arg(long, default_value_t = 10)]
+    pub reads_per_write: u64,
+    /// Peak load as a multiple of the average.
+    #[arg(long, default_value_t = 2)]
+    pub peak_factor: u64,
+    /// Bytes stored for each write.
+    #[arg(long, default_value_t = 1_000)]
+    pub record_bytes: u64,
+    /// How many of 100 writes carry media.
+    #[arg(long, default_value_t = 0)]
+    pub media_percent: u64,
+    /// Bytes of media such a write carries.
+    #[arg(long, default_value_t = 0)]
+    pub media_bytes: u64,
+    /// Years that everything is kept.
+    #[arg(long, default_value_t = 5)]
+    pub retention_years: u64,
+    /// How many of 100 bytes of a day's records are worth caching.
+    #[arg(long, default_value_t = 20)]
+    pub cached_percent: u64,
+    /// Requests a second that one server answers; 0 leaves servers out.
+    #[arg(long, default_value_t = 0)]
+    pub server_rate: u64,
 }

@@ -37,9 +37,8 @@ pub async fn call(
     let authority = authority.ok_or_else(|| CallError::BadUrl(server.url.clone()))?.as_str();
     let unreachable = |error| CallError::Unreachable(server.url.clone(), error);
     let stream = TcpStream::connect(authority).await.map_err(unreachable)?;
-    let broken = |error: &dyn std::fmt::Display| {
-        CallError::Broken(server.url.clone(), error.to_string())
-    };
+    let broken =
+        |error: &dyn std::fmt::Display| CallError::Broken(server.url.clone(), error.to_string());
     let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
         .await
         .map_err(|error| broken(&error))?;

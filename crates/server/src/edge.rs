@@ -6,7 +6,7 @@ use axum::Router;
 use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
 use hyper::body::Incoming;
-use kit::http::layers::{Answered, Observer};
+use kit::http::{Answered, Observer};
 use kit::http::{BoxFuture, Handler, Peer};
 use kit::telemetry::metrics::{Metrics, Red};
 use shortener::public::Public;

@@ -11,8 +11,8 @@ use kit::clock::Clock;
 use kit::door::Door;
 use kit::entropy::Entropy;
 use kit::files::{Files, Store};
-use kit::http::layers::{CorsOrigins, LayerSettings, layers};
-use kit::http::{Bind, Bound, BodyLimit, Drain, DrainTrigger, Faults, Tls, bind};
+use kit::http::{Bind, BodyLimit, Bound, Drain, DrainTrigger, Faults, Tls, bind};
+use kit::http::{CorsOrigins, LayerSettings, layers};
 use kit::namespace::{Namespaces, StateSettings};
 use kit::sql::{Db, OpenOptions};
 use kit::system::{AnySystem, Rooms};
@@ -102,8 +102,7 @@ impl House {
                 Some(bind(&edge_bind(settings, "shortener", "shortener.listen", listen)).await?)
             }
         };
-        let addresses =
-            (edge.address(), own.as_ref().map(Bound::address));
+        let addresses = (edge.address(), own.as_ref().map(Bound::address));
         let public = Public::new(rooms, hosts, &metrics);
         let (short_router, short_api) = shortener::http::router(door).split_for_parts();
         let platform = Platform {
@@ -123,15 +122,16 @@ impl House {
         let whole = router.nest("/shortener", short_router.clone());
         let edge_handler = Edge::new(layers(whole, &layering), public.clone(), document);
         let faults = Arc::new(Faults::new(0));
-        edge.with_faults(Arc::clone(&faults)).serve(
+        // The drain knows when listeners have ended; their handles add nothing.
+        drop(edge.with_faults(Arc::clone(&faults)).serve(
             Arc::new(edge_handler),
             tls.clone(),
             draining.clone(),
-        );
+        ));
         if let Some(own) = own {
             let router = layers(Router::new().merge(short_router), &layering);
             let handler = Edge::root(router, public);
-            own.with_faults(faults).serve(Arc::new(handler), tls.clone(), draining);
+            drop(own.with_faults(faults).serve(Arc::new(handler), tls.clone(), draining));
         }
         Ok(Self {
             namespaces,

@@ -11,8 +11,13 @@ use serde::Deserialize;
 use thiserror::Error;
 
 /// Variables that are no settings: names of tests and tools.
-const OTHER_VARIABLES: &[&str] =
-    &["BACKPLANE_BIN", "BACKPLANE_TEST_POSTGRES", "BACKPLANE_TARGET", "BACKPLANE_URL", "BACKPLANE_TOKEN"];
+const OTHER_VARIABLES: &[&str] = &[
+    "BACKPLANE_BIN",
+    "BACKPLANE_TEST_POSTGRES",
+    "BACKPLANE_TARGET",
+    "BACKPLANE_URL",
+    "BACKPLANE_TOKEN",
+];
 
 /// The section `edge`.
 #[derive(Clone, Debug, Deserialize)]

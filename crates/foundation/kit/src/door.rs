@@ -97,9 +97,8 @@ pub fn host_without_port(host: &str) -> &str {
 impl From<AuthError> for Problem {
     fn from(error: AuthError) -> Self {
         match &error {
-            AuthError::TooMany { retry_after_s } => {
-                Self::too_many(error.to_string()).retry_after(u32::try_from(*retry_after_s).unwrap_or(u32::MAX))
-            }
+            AuthError::TooMany { retry_after_s } => Self::too_many(error.to_string())
+                .retry_after(u32::try_from(*retry_after_s).unwrap_or(u32::MAX)),
             AuthError::Store(refusal) => refusal.clone().into(),
             _ => Self::of_status(error.status()).detail(error.to_string()),
         }
@@ -129,13 +128,11 @@ impl From<NamespaceError> for Problem {
 impl From<SqlError> for Problem {
     fn from(error: SqlError) -> Self {
         match &error {
-            SqlError::Full(_) => Self::new(
-                StatusCode::INSUFFICIENT_STORAGE,
-                "storage-full",
-                "The disk is full",
-            )
-            .detail("nothing was stored; reads go on, and writes when space returns")
-            .retry_after(5),
+            SqlError::Full(_) => {
+                Self::new(StatusCode::INSUFFICIENT_STORAGE, "storage-full", "The disk is full")
+                    .detail("nothing was stored; reads go on, and writes when space returns")
+                    .retry_after(5)
+            }
             SqlError::ReadOnly(..) => Self::new(
                 StatusCode::SERVICE_UNAVAILABLE,
                 "storage-read-only",

@@ -61,7 +61,8 @@ impl<K: Eq + Hash> KeyedBuckets<K> {
                 return Err(self.wait_for(MICRO));
             }
         }
-        let bucket = buckets.entry(key).or_insert(Bucket { micro_tokens: self.full(), at_us: now_us });
+        let bucket =
+            buckets.entry(key).or_insert(Bucket { micro_tokens: self.full(), at_us: now_us });
         let level = self.level(*bucket, now_us);
         // A clock that stepped back neither fills nor empties the bucket.
         let at_us = now_us.max(bucket.at_us);

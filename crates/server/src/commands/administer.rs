@@ -31,8 +31,12 @@ pub fn token(command: TokenCommand) -> Result<(), CommandError> {
             let answer = call(&server, Method::GET, "/platform/tokens?limit=500", None)?;
             for token in answer["items"].as_array().into_iter().flatten() {
                 let state = if token["revokedAt"].is_null() { "live" } else { "revoked" };
-                let scopes: Vec<&str> =
-                    token["scopes"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+                let scopes: Vec<&str> = token["scopes"]
+                    .as_array()
+                    .into_iter()
+                    .flatten()
+                    .filter_map(Value::as_str)
+                    .collect();
                 let [id, namespace, name] =
                     ["id", "namespace", "name"].map(|key| token[key].as_str().unwrap_or_default());
                 say(&format!("{id}  {state:7}  {namespace}  {}  {name}", scopes.join(" ")))?;

@@ -36,8 +36,7 @@ pub fn check(args: &DataArgs) -> Result<(), CommandError> {
     for file in databases.filter(|file| file.extension().is_some_and(|kind| kind == "db")) {
         let name = file.file_stem().map(|stem| stem.to_string_lossy().into_owned());
         let Some(migrations) = name.as_deref().and_then(schema_of) else { continue };
-        let options =
-            OpenOptions { path: file.clone(), migrations, durability: Durability::Flush };
+        let options = OpenOptions { path: file.clone(), migrations, durability: Durability::Flush };
         let verdict = Db::open_sqlite(&options)
             .and_then(|db| db.embedded().map_or(Ok(()), |sqlite| sqlite.check()));
         checked += 1;

@@ -87,11 +87,7 @@ fn refuse_public(settings: &Settings) -> Result<(), CommandError> {
     Ok(())
 }
 
-fn run(
-    settings: &Settings,
-    manner: Manner,
-    ready_file: Option<&Path>,
-) -> Result<(), CommandError> {
+fn run(settings: &Settings, manner: Manner, ready_file: Option<&Path>) -> Result<(), CommandError> {
     let metrics = Metrics::new();
     metrics.collector(Box::new(HostCollector));
     let _telemetry: TelemetryGuard = telemetry::init(&settings.telemetry, &metrics)

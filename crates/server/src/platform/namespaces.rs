@@ -141,6 +141,7 @@ pub(super) async fn reset(
 #[serde(deny_unknown_fields)]
 pub(super) struct BackupRequest {
     /// An absolute path on the server; made by the backup.
+    #[schema(value_type = String)]
     to: PathBuf,
 }
 

@@ -121,7 +121,8 @@ pub(super) async fn list(
     });
     let wanted = TokenPage { namespace: None, after, limit: page.limit() + 1 };
     let tokens = platform.auth.list_tokens(&operator.0, wanted).await?;
-    let page = Page::cut(tokens, page.limit(), |token| (token.created_at.micros(), token.id.clone()))?;
+    let page =
+        Page::cut(tokens, page.limit(), |token| (token.created_at.micros(), token.id.clone()))?;
     let items = page.items.into_iter().map(TokenAnswer::from).collect();
     Ok(Json(Page { items, next_cursor: page.next_cursor }))
 }
@@ -135,9 +136,8 @@ pub(super) async fn create(
     Json(request): Json<TokenRequest>,
 ) -> Result<(StatusCode, Json<TokenAnswer>), Problem> {
     let refused = |what: String| Problem::bad_request(what);
-    let scopes: Scopes = request.scopes.join(" ").parse().map_err(|error| {
-        refused(format!("scopes: {error}"))
-    })?;
+    let scopes: Scopes =
+        request.scopes.join(" ").parse().map_err(|error| refused(format!("scopes: {error}")))?;
     let namespace = request.namespace.map(|name| name.parse::<NamespaceName>()).transpose();
     let namespace = namespace.map_err(|error| refused(error.to_string()))?;
     let expires_in = request.expires_in_seconds.map(Duration::from_secs);

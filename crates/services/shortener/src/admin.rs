@@ -36,7 +36,9 @@ pub enum HostList {
 impl HostList {
     fn select(self) -> &'static str {
         match self {
-            Self::Domains => "SELECT host, created_by, created_at FROM branded_domain ORDER BY host",
+            Self::Domains => {
+                "SELECT host, created_by, created_at FROM branded_domain ORDER BY host"
+            }
             Self::Blocked => "SELECT host, created_by, created_at FROM blocked_host ORDER BY host",
         }
     }
@@ -114,7 +116,9 @@ impl Shortener {
     pub(crate) async fn reload_policy(&self) -> Result<(), ShortenError> {
         let (domains, blocked) = self
             .sql
-            .read::<_, SqlError>(|tx| Ok((read(tx, HostList::Domains)?, read(tx, HostList::Blocked)?)))
+            .read::<_, SqlError>(|tx| {
+                Ok((read(tx, HostList::Domains)?, read(tx, HostList::Blocked)?))
+            })
             .await?;
         let domains: Vec<String> = domains.into_iter().map(|listed| listed.host).collect();
         let mut policy = base_policy(&self.settings);

@@ -48,12 +48,7 @@ pub fn write(tx: &mut Tx<'_>, link_id: i64, batch: &LinkBatch) -> Result<(), Sql
     write_recent(tx, link_id, before + signed(total), batch)
 }
 
-fn write_day(
-    tx: &mut Tx<'_>,
-    link_id: i64,
-    day: i64,
-    clicks: &DayBatch,
-) -> Result<(), SqlError> {
+fn write_day(tx: &mut Tx<'_>, link_id: i64, day: i64, clicks: &DayBatch) -> Result<(), SqlError> {
     let limited = limit_referrers(tx, link_id, day, clicks)?;
     for (facet, value, tally) in limited.as_ref().unwrap_or(clicks).facets() {
         tx.execute(
@@ -282,4 +277,3 @@ fn tally(row: &Row<'_>) -> Result<Tally, SqlError> {
 fn signed(count: u64) -> i64 {
     i64::try_from(count).unwrap_or(i64::MAX)
 }
-

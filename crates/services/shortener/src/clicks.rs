@@ -132,9 +132,9 @@ impl Clicks {
         while written < links.len() && outcome.is_ok() {
             let (all, end) = (Arc::clone(&links), (written + LINKS_A_WRITE).min(links.len()));
             let write = move |tx: &mut kit::sql::Tx<'_>| {
-                all[written..end].iter().try_for_each(|(id, batch)| {
-                    click_store::write(tx, *id, batch)
-                })
+                all[written..end]
+                    .iter()
+                    .try_for_each(|(id, batch)| click_store::write(tx, *id, batch))
             };
             outcome = self.sql.write(write).await;
             if outcome.is_ok() {

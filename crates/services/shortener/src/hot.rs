@@ -52,8 +52,8 @@ impl Hot {
 
     /// Whether it answers at `now`; a use renews a link that lives from its last use.
     pub fn use_at(&self, now: Timestamp) -> bool {
-        let alive = self.valid_from <= now
-            && now.micros() < self.deadline_us.load(Ordering::Relaxed);
+        let alive =
+            self.valid_from <= now && now.micros() < self.deadline_us.load(Ordering::Relaxed);
         if let (true, Some(idle)) = (alive, self.idle) {
             self.deadline_us.store(now.plus(idle).micros(), Ordering::Relaxed);
         }

@@ -68,11 +68,7 @@ impl FromRequestParts<Door<Shorteners>> for Asking {
 }
 
 impl Asking {
-    pub(crate) fn new(
-        caller: Caller<Shorteners>,
-        parts: &Parts,
-        door: &Door<Shorteners>,
-    ) -> Self {
+    pub(crate) fn new(caller: Caller<Shorteners>, parts: &Parts, door: &Door<Shorteners>) -> Self {
         let Caller { principal, room: shortener } = caller;
         let settings = &shortener.settings;
         let is_anonymous = principal.kind == kit::auth::Kind::Anonymous;
@@ -98,7 +94,6 @@ impl Asking {
     pub(crate) fn require(&self, scope: &str) -> Result<(), Problem> {
         Ok(self.principal.require(scope)?)
     }
-
 }
 
 /// The address that a path and query name.

@@ -42,9 +42,8 @@ impl Shortener {
         let hours: Vec<HourRow> =
             hours.into_iter().map(|(hour, tally)| HourRow { hour, tally }).collect();
         let day = range.days().start;
-        let rows = facets
-            .into_iter()
-            .map(|(facet, value, tally)| FacetRow { day, facet, value, tally });
+        let rows =
+            facets.into_iter().map(|(facet, value, tally)| FacetRow { day, facet, value, tally });
         let counts = stats::answer(range, &hours, rows).map_err(refused)?;
         Ok(LinkStats { counts, unique_visitors })
     }

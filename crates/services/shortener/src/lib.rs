@@ -23,7 +23,6 @@ pub mod clicks;
 pub mod code;
 pub mod country;
 pub mod exchange;
-pub mod exchange;
 pub mod hash_code;
 pub mod hot;
 pub mod http;

@@ -274,8 +274,10 @@ pub enum ShortenError {
     #[error("links of this deployment are immutable (setting shortener.immutable)")]
     Immutable,
     /// This deployment wants to know who makes links.
-    #[error("links of this deployment are made with a credential (setting \
-             shortener.anonymous_create)")]
+    #[error(
+        "links of this deployment are made with a credential (setting \
+             shortener.anonymous_create)"
+    )]
     NoCredential,
     /// Too many creations.
     #[error("too many links were created from here; try again in {0} s")]

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use kit::auth::{AuthError, Passwords, Secret};
+use kit::auth::{AuthError, Secret, password};
 use kit::clock::{Clock, Timestamp};
 use kit::entropy::Entropy;
 use kit::sql::{Db, SqlError, Tx};
@@ -34,7 +34,6 @@ pub struct Shortener {
     pub(crate) policy: ArcSwap<TargetPolicy>,
     pub(crate) domains: ArcSwap<Vec<String>>,
     pub(crate) clicks: Arc<Clicks>,
-    pub(crate) passwords: Passwords,
     pub(crate) entropy: Entropy,
     pub(crate) creations: Creations,
 }
@@ -121,8 +120,7 @@ impl Shortener {
                     }
                     return Ok(Created { link, is_new: false });
                 }
-                let address =
-                    ShortAddress { domain: link.domain.clone(), code: link.code.clone() };
+                let address = ShortAddress { domain: link.domain.clone(), code: link.code.clone() };
                 if store::exists(tx, &address)? {
                     return Err(ShortenError::Taken(address.code));
                 }
@@ -244,8 +242,7 @@ impl Shortener {
     ) -> Result<Visit, ShortenError> {
         if let Some(hash) = &link.password_hash {
             let Some(password) = password else { return Ok(Visit::AskPassword) };
-            let turn = self.passwords.turn().await.map_err(password_error)?;
-            let right = turn.verify(Secret::new(password), Some(hash.clone())).await;
+            let right = password::verify(Secret::new(password), hash.clone()).await;
             if !right.map_err(password_error)? {
                 return Err(ShortenError::PasswordNeeded);
             }
@@ -297,7 +294,10 @@ impl Shortener {
         if self.settings.immutable {
             return Err(ShortenError::Immutable);
         }
-        check_texts(change.title.clone().flatten().as_deref(), change.tags.as_deref().unwrap_or(&[]))?;
+        check_texts(
+            change.title.clone().flatten().as_deref(),
+            change.tags.as_deref().unwrap_or(&[]),
+        )?;
         let policy = self.policy.load_full();
         let target = change.long_url.as_deref().map(|url| Target::parse(url, &policy));
         let target = target.transpose()?.map(|target| target.original);
@@ -402,8 +402,7 @@ impl Shortener {
             let what = "1 to 256 bytes".to_owned();
             return Err(ShortenError::Field { field: "password", what });
         }
-        let turn = self.passwords.turn().await.map_err(password_error)?;
-        let hash = turn.hash(Secret::new(password), self.entropy.bytes16()).await;
+        let hash = password::hash(Secret::new(password), &self.entropy).await;
         hash.map(Some).map_err(password_error)
     }
 
@@ -475,9 +474,7 @@ fn check_texts(title: Option<&str>, tags: &[String]) -> Result<(), ShortenError>
         let what = format!("at most {TITLE_CHARS_MAX} characters, none of them control characters");
         return refused("title", what);
     }
-    let fits = |tag: &String| {
-        plain(tag) && (1..=TAG_CHARS_MAX).contains(&tag.chars().count())
-    };
+    let fits = |tag: &String| plain(tag) && (1..=TAG_CHARS_MAX).contains(&tag.chars().count());
     if tags.len() > TAGS_MAX || !tags.iter().all(fits) {
         let what = format!(
             "at most {TAGS_MAX} tags of 1 to {TAG_CHARS_MAX} characters, no control characters"

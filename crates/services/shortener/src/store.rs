@@ -275,7 +275,8 @@ fn tags(tx: &mut Tx<'_>, id: i64) -> Result<Vec<String>, SqlError> {
 }
 
 fn read_link(row: &Row<'_>) -> Result<Link, SqlError> {
-    let time = |index| Ok::<_, SqlError>(row.get::<Option<i64>>(index)?.map(Timestamp::from_micros));
+    let time =
+        |index| Ok::<_, SqlError>(row.get::<Option<i64>>(index)?.map(Timestamp::from_micros));
     let status = u16::try_from(row.get::<i64>(5)?).unwrap_or(302);
     Ok(Link {
         id: row.get(0)?,

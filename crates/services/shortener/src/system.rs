@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use kit::auth::Passwords;
 use kit::sql::{Migration, SqlError};
 use kit::system::{Ctx, OpenError, System};
 
@@ -41,11 +40,8 @@ impl Shorteners {
 
 impl System for Shorteners {
     const NAME: &'static str = "shortener";
-    const MIGRATIONS: &'static [Migration] = &[Migration {
-        number: 1,
-        name: "links",
-        sql: include_str!("../migrations/001_links.sql"),
-    }];
+    const MIGRATIONS: &'static [Migration] =
+        &[Migration { number: 1, name: "links", sql: include_str!("../migrations/001_links.sql") }];
     type Instance = Shortener;
 
     fn open(&self, ctx: Ctx) -> Result<Arc<Shortener>, OpenError> {
@@ -62,28 +58,21 @@ impl System for Shorteners {
         let key = runtime.block_on(key).map_err(|error| refused(error.to_string()))?;
         let key = <[u8; 16]>::try_from(key)
             .map_err(|key| refused(format!("its key has {} bytes, not 16", key.len())))?;
-        let clicks = Clicks::new(
-            ctx.sql.clone(),
-            ctx.clock.clone(),
-            ctx.entropy.clone(),
-            &ctx.metrics,
-        );
+        let clicks =
+            Clicks::new(ctx.sql.clone(), ctx.clock.clone(), ctx.entropy.clone(), &ctx.metrics);
         let shortener = Arc::new(Shortener {
             issuer: Issuer::new(ctx.sql.clone(), self.settings.issuer.clone(), key),
             hot: HotLinks::new(self.settings.cache_bytes),
             policy: ArcSwap::from_pointee(base_policy(&self.settings)),
             domains: ArcSwap::default(),
             clicks: Arc::new(clicks),
-            passwords: Passwords::new(),
             entropy: ctx.entropy,
             creations: Creations::new(&self.settings),
             sql: ctx.sql,
             clock: ctx.clock,
             settings: self.settings.clone(),
         });
-        runtime
-            .block_on(shortener.reload_policy())
-            .map_err(|error| refused(error.to_string()))?;
+        runtime.block_on(shortener.reload_policy()).map_err(|error| refused(error.to_string()))?;
         start_workers(&shortener, &ctx.workers);
         Ok(shortener)
     }

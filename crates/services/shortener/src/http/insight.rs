@@ -12,10 +12,10 @@ use super::wire::{
 };
 use super::{Asking, READ, address_of};
 use crate::click_batch::Facet;
+use crate::insight::LinkStats;
 use crate::model::ShortenError;
 use crate::public::SCAN_QUERY;
 use crate::qr::{Colour, ErrorCorrection, Qr, Style};
-use crate::insight::LinkStats;
 use crate::stats::{Bucket, Range};
 
 /// What a chart shows unless it is told.
