@@ -419,6 +419,16 @@ impl Shortener {
     }
 }
 
+impl kit::door::Stored for Shortener {
+    fn sql(&self) -> &Db {
+        &self.sql
+    }
+
+    fn clock(&self) -> &Clock {
+        &self.clock
+    }
+}
+
 /// Why a code is not answered from the cache.
 enum NotPlain {
     Refused(ShortenError),
