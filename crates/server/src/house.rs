@@ -10,7 +10,7 @@ use kit::clock::Clock;
 use kit::door::Door;
 use kit::entropy::Entropy;
 use kit::files::{Files, Store};
-use kit::http::{Bind, BodyLimit, Bound, Drain, DrainTrigger, Faults, Tls, bind};
+use kit::http::{Bind, BodyLimit, Bound, Drain, DrainTrigger, Tls, bind};
 use kit::http::{CorsOrigins, LayerSettings, layers};
 use kit::namespace::{Namespaces, StateSettings};
 use kit::sql::{Db, OpenOptions};
