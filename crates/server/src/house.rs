@@ -52,6 +52,8 @@ pub enum StartError {
     Namespace(#[from] kit::namespace::NamespaceError),
     #[error("auth cannot start: {0} (setting data.dir)")]
     Auth(kit::sql::SqlError),
+    #[error("auth cannot start: {0} (setting data.sql)")]
+    AuthServer(kit::sql::SqlError),
     #[error(transparent)]
     Bind(#[from] kit::http::BindError),
     #[error(transparent)]
@@ -210,8 +212,11 @@ fn open_namespaces(
 fn open_control(settings: &Settings, data: &Path, control: &Files) -> Result<Db, StartError> {
     if !settings.data.sql.is_empty() {
         let schema = "backplane_auth".to_owned();
-        return Db::open_postgres(&settings.data.sql, schema, Auth::MIGRATIONS)
-            .map_err(StartError::Auth);
+        // The client runs a runtime of its own, which must not begin inside this one.
+        return tokio::task::block_in_place(|| {
+            Db::open_postgres(&settings.data.sql, schema, Auth::MIGRATIONS)
+        })
+        .map_err(StartError::AuthServer);
     }
     let folder = data.join("control");
     std::fs::create_dir_all(&folder)
