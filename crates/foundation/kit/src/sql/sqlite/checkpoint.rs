@@ -101,7 +101,8 @@ impl Sqlite {
         run_prepared(connection, "COMMIT", &self.name())?;
         match verdict {
             Ok(verdict) if verdict == "ok" => Ok(()),
-            Ok(verdict) => Err(SqlError::Corrupt(self.name(), verdict)),
+            // An operator's line is one line; SQLite's has one for the file and one for the page.
+            Ok(verdict) => Err(SqlError::Corrupt(self.name(), verdict.replace('\n', " "))),
             Err(error) => Err(SqlError::from_sqlite(&self.name(), &error)),
         }
     }
