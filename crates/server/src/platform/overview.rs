@@ -30,7 +30,8 @@ pub(super) async fn ready() -> &'static str {
 
 /// All metrics, as OpenMetrics text.
 #[utoipa::path(get, path = "/metrics", tag = "platform",
-    responses((status = 200, description = "OpenMetrics 1.0", body = String)))]
+    responses((status = 200, description = "OpenMetrics 1.0", body = String,
+        content_type = "application/openmetrics-text")))]
 pub(super) async fn metrics(State(platform): State<Platform>) -> Response {
     let headers = [(header::CONTENT_TYPE, OPENMETRICS_CONTENT_TYPE)];
     (headers, platform.metrics.encode()).into_response()
