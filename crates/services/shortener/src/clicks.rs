@@ -162,8 +162,9 @@ impl Clicks {
         hasher.finish()
     }
 
-    /// A new key each day, the old one forgotten: nobody can be followed from day to day.
-    async fn renew_salt(&self) -> Result<(), SqlError> {
+    /// A new key each day, the old one forgotten: nobody can be followed from day to day. Called
+    /// before the first click too, else that click's visitor would count twice.
+    pub(crate) async fn renew_salt(&self) -> Result<(), SqlError> {
         let day = self.clock.now().day();
         if self.salt.load().day == day {
             return Ok(());
