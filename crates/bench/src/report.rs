@@ -76,10 +76,7 @@ impl Report {
             Figures::Shortener(figures) => figures.is_clean(),
             // A refused request is an error there, so figures are clean when they exist.
             Figures::Platform(_) => true,
-            Figures::Generator(figures) => {
-                figures.rounds.target.is_clean()
-                    && figures.rounds.peer.as_ref().is_none_or(Side::is_clean)
-            }
+            Figures::Generator(figures) => figures.rounds.is_clean(),
         };
         Self { machine: Machine::this(), figures, clean }
     }
@@ -130,9 +127,9 @@ fn write_shortener(out: &mut impl Write, figures: &ShortenerFigures) -> io::Resu
     if let Some(rounds) = &figures.rounds {
         write_rounds(out, rounds)?;
     }
-    if let Some(measured) = &figures.at_half_rate {
-        writeln!(out, "open loop at half that rate, latency from the time each was due:")?;
-        write_row(out, "target", measured)?;
+    if let Some(rounds) = &figures.at_half_rate {
+        writeln!(out, "open loop at half the target's rate, latency from when each was due:")?;
+        write_rounds(out, rounds)?;
     }
     if let Some(swept) = &figures.swept {
         let Measured { answers, wrong, .. } = swept;
