@@ -7,12 +7,12 @@ mod page;
 
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::Instant;
 
 use axum::body::Body;
 use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use kit::clock::Stopwatch;
 use kit::door::{Hosts, host_of, host_without_port};
 use kit::http::{Peer, Problem};
 use kit::system::Rooms;
@@ -57,7 +57,7 @@ impl Public {
     /// Cost: two look-ups by name, one by code, one addition to the clicks; it allocates the
     /// answer's header table and nothing else.
     pub fn fast<B>(&self, request: &http::Request<B>, peer: &Peer) -> Option<Response> {
-        let began = Instant::now();
+        let began = Stopwatch::start();
         if request.method() != Method::GET {
             return None;
         }
@@ -82,7 +82,7 @@ impl Public {
 
     /// Answers in its own time: GET and HEAD, and POST of the password form.
     pub async fn visit(&self, request: Request, peer: Peer) -> Response {
-        let began = Instant::now();
+        let began = Stopwatch::start();
         let response = match self.answer(request, peer).await {
             Ok(response) => response,
             Err(problem) => problem.into_response(),
