@@ -5,7 +5,7 @@
 //! [`permutation`] and writes it in [`base62`]; [`store`] keeps it.
 //!
 //! Read path: [`public`] answers from [`hot`], else asks [`service`] and [`store`]; the click is
-//! added up by [`clicks`] and written by [`click_store`] twice a second.
+//! [`gathered`], and added up by [`clicks`] and written by [`click_store`] twice a second.
 //!
 //! Beside them: [`insight`] and [`stats`] tell of clicks what [`agent`], [`referrer`] and
 //! [`country`] made of their headers; [`qr`] draws; [`exchange`] moves links in and out; [`admin`]
@@ -23,6 +23,7 @@ pub mod clicks;
 pub mod code;
 pub mod country;
 pub mod exchange;
+pub mod gathered;
 pub mod hash_code;
 pub mod hot;
 pub mod http;
