@@ -198,7 +198,7 @@ impl Shortener {
         password: Option<&str>,
     ) -> Result<Visit, ShortenError> {
         let now = self.clock.now();
-        if let Some(Known::AbsentUntil(until)) = self.hot.get(&hot::key_of(address))
+        if let Some(Known::AbsentUntil(until)) = self.hot.at(address)
             && until <= now
         {
             self.hot.forget(address);
