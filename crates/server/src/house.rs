@@ -104,7 +104,8 @@ impl House {
         };
         let addresses = (edge.address(), own.as_ref().map(Bound::address));
         let public = Public::new(rooms, hosts, &metrics);
-        let (short_router, short_api) = shortener::http::router(door).split_for_parts();
+        let (short_router, short_api) = shortener::http::router(door.clone()).split_for_parts();
+        let short_router = short_router.merge(shortener::http::compatible(door));
         let platform = Platform {
             namespaces: Arc::clone(&namespaces),
             auth: auth.clone(),

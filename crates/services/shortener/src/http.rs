@@ -46,13 +46,24 @@ pub fn router(door: Door<Shorteners>) -> OpenApiRouter {
         .with_state(door)
 }
 
+/// Every door on links: the API of our own and those of other shorteners.
+pub fn doors(door: Door<Shorteners>) -> axum::Router {
+    let own: axum::Router = router(door.clone()).into();
+    own.merge(compatible(door))
+}
+
+/// The doors that speak as other shorteners. Their makers describe them; we add no description.
+pub fn compatible(door: Door<Shorteners>) -> axum::Router {
+    crate::bitly::router(door)
+}
+
 /// A caller with what the service wants to know of it.
 pub(crate) struct Asking {
     pub(crate) shortener: Arc<Shortener>,
     pub(crate) author: Author,
     /// What short URLs begin with for this caller.
     pub(crate) base: String,
-    principal: Arc<kit::auth::Principal>,
+    pub(crate) principal: Arc<kit::auth::Principal>,
 }
 
 impl FromRequestParts<Door<Shorteners>> for Asking {
