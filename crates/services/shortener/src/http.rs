@@ -54,7 +54,9 @@ pub fn doors(door: Door<Shorteners>) -> axum::Router {
 
 /// The doors that speak as other shorteners. Their makers describe them; we add no description.
 pub fn compatible(door: Door<Shorteners>) -> axum::Router {
-    crate::bitly::router(door)
+    crate::bitly::router(door.clone())
+        .merge(crate::yourls::router(door.clone()))
+        .merge(crate::shlink::router(door))
 }
 
 /// A caller with what the service wants to know of it.

@@ -40,10 +40,12 @@ pub mod ranges;
 pub mod referrer;
 pub mod service;
 pub mod settings;
+pub mod shlink;
 pub mod stats;
 pub mod store;
 mod system;
 pub mod target;
+pub mod yourls;
 
 pub use settings::{Section, Settings};
 pub use system::Shorteners;

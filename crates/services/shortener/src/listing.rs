@@ -3,7 +3,7 @@
 use crate::click_batch::Tally;
 use crate::model::{Link, ShortenError};
 use crate::service::Shortener;
-use crate::store::{self, Listing, Sums};
+use crate::store::{self, Listing, Sums, TagCount};
 
 /// A page of a listing.
 #[derive(Clone, Debug)]
@@ -62,10 +62,7 @@ impl Shortener {
     ///
     /// # Errors
     /// [`ShortenError::Store`].
-    pub async fn tags_of(
-        &self,
-        owner: Option<String>,
-    ) -> Result<Vec<(String, Sums)>, ShortenError> {
+    pub async fn tags_of(&self, owner: Option<String>) -> Result<Vec<TagCount>, ShortenError> {
         self.sql.read(move |tx| Ok(store::tag_counts(tx, owner.as_deref())?)).await
     }
 }

@@ -19,7 +19,7 @@ macro_rules! select_link {
 
 mod listing;
 
-pub use listing::{Listing, Order, Sums, TAGS_ASKED_MAX, count, page, sums, tag_counts};
+pub use listing::{Listing, Order, Sums, TAGS_ASKED_MAX, TagCount, count, page, sums, tag_counts};
 
 /// How a listing is narrowed. Empty texts match everything.
 #[derive(Clone, Debug, Default)]

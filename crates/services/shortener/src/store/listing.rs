@@ -61,7 +61,7 @@ pub struct Listing {
     pub limit: usize,
 }
 
-/// Visits of people and bots, and links, added up.
+/// Links and their visits, added up.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Sums {
     /// Links.
@@ -151,9 +151,6 @@ pub fn count(tx: &mut Tx<'_>, listing: &Listing) -> Result<Sums, SqlError> {
 /// # Errors
 /// See [`SqlError`].
 pub fn sums(tx: &mut Tx<'_>, link_id: Option<i64>, owner: Option<&str>) -> Result<Tally, SqlError> {
-    let tally = |row: &Row<'_>| {
-        Ok(Tally { people: unsigned(row, 0)?, bots: unsigned(row, 1)?, scans: unsigned(row, 2)? })
-    };
     let found = match link_id {
         Some(id) => tx.find(
             "SELECT CAST(COALESCE(SUM(people), 0) AS BIGINT),
@@ -173,22 +170,39 @@ pub fn sums(tx: &mut Tx<'_>, link_id: Option<i64>, owner: Option<&str>) -> Resul
     Ok(found.unwrap_or_default())
 }
 
-/// Every tag by name, with its links and their visits.
+/// A tag, its links, and the visits that were counted here.
+#[derive(Clone, Debug)]
+pub struct TagCount {
+    /// The tag.
+    pub tag: String,
+    /// Links that have it.
+    pub links: u64,
+    /// Visits to them.
+    pub visits: Tally,
+}
+
+/// Every tag by name.
 ///
 /// # Errors
 /// See [`SqlError`].
-pub fn tag_counts(tx: &mut Tx<'_>, owner: Option<&str>) -> Result<Vec<(String, Sums)>, SqlError> {
+pub fn tag_counts(tx: &mut Tx<'_>, owner: Option<&str>) -> Result<Vec<TagCount>, SqlError> {
     tx.query(
-        "SELECT COUNT(*), CAST(COALESCE(SUM(link.clicks), 0) AS BIGINT), link_tag.tag
+        "SELECT CAST(COALESCE(SUM(visits.people), 0) AS BIGINT),
+             CAST(COALESCE(SUM(visits.bots), 0) AS BIGINT),
+             CAST(COALESCE(SUM(visits.scans), 0) AS BIGINT), COUNT(*), link_tag.tag
          FROM link_tag JOIN link ON link.id = link_tag.link_id
+         LEFT JOIN (SELECT link_id, SUM(people) AS people, SUM(bots) AS bots,
+                 SUM(scans) AS scans FROM click_hour GROUP BY link_id) AS visits
+             ON visits.link_id = link.id
          WHERE link.state <> 1 AND (?1 OR link.created_by = ?2)
          GROUP BY link_tag.tag ORDER BY link_tag.tag",
         &[owner.is_none().into(), owner.unwrap_or_default().into()],
-        |row| {
-            let sums = Sums { links: unsigned(row, 0)?, clicks: unsigned(row, 1)? };
-            Ok((row.get(2)?, sums))
-        },
+        |row| Ok(TagCount { tag: row.get(4)?, links: unsigned(row, 3)?, visits: tally(row)? }),
     )
+}
+
+fn tally(row: &Row<'_>) -> Result<Tally, SqlError> {
+    Ok(Tally { people: unsigned(row, 0)?, bots: unsigned(row, 1)?, scans: unsigned(row, 2)? })
 }
 
 fn pattern(listing: &Listing) -> String {
