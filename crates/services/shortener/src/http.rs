@@ -1,5 +1,6 @@
 //! The REST front door: the requirement's API, both path styles, and what goes with it.
 
+mod exchange;
 mod hosts;
 mod insight;
 mod links;
@@ -39,6 +40,8 @@ pub fn router(door: Door<Shorteners>) -> OpenApiRouter {
         .routes(routes!(insight::stats))
         .routes(routes!(insight::visits))
         .routes(routes!(insight::qr))
+        .routes(routes!(exchange::take_in))
+        .routes(routes!(exchange::give_out))
         .routes(routes!(hosts::domains, hosts::add_domain))
         .routes(routes!(hosts::remove_domain))
         .routes(routes!(hosts::blocked, hosts::block))

@@ -69,7 +69,7 @@ pub(super) async fn domains(Shlink(asking): Shlink) -> Answer {
     let redirects = json!({
         "baseUrlRedirect": null, "regular404Redirect": null, "invalidShortUrlRedirect": null,
     });
-    let described = |domain: &str, own: bool| {
+    let described = |domain: &str, own: bool| -> Value {
         json!({ "domain": domain, "isDefault": own, "redirects": redirects })
     };
     let branded = asking.shortener.hosts(HostList::Domains).await?;

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod bitly;
+mod exchange;
 mod shlink;
 mod support;
 mod yourls;

@@ -28,6 +28,7 @@ pub(crate) struct Doors {
 /// What came back.
 pub(crate) struct Answer {
     pub(crate) status: StatusCode,
+    pub(crate) headers: http::HeaderMap,
 
     pub(crate) text: String,
 }
@@ -68,7 +69,7 @@ impl Doors {
         let (parts, body) = response.into_parts();
         let bytes = axum::body::to_bytes(body, 64 << 20).await.unwrap();
         let text = String::from_utf8(bytes.to_vec()).unwrap();
-        Answer { status: parts.status, text }
+        Answer { status: parts.status, headers: parts.headers, text }
     }
 
     /// As the operator of `backplane dev`; `body` is JSON, or empty.
