@@ -105,7 +105,8 @@ impl House {
         let rooms = Rooms::new(shorteners, Arc::clone(&ground.namespaces));
         let public = Public::new(rooms.clone(), Arc::clone(&hosts), &ground.metrics);
         let door = Door { rooms, auth: ground.auth.clone(), hosts };
-        let (short_router, short_api) = shortener::http::router(door).split_for_parts();
+        let (short_router, short_api) = shortener::http::router(door.clone()).split_for_parts();
+        let short_router = short_router.merge(shortener::http::compatible(door));
 
         // ---- Front doors: all addresses are taken before the first request is answered ----
         let tls = load_tls(settings)?;
