@@ -9,7 +9,7 @@
 //!
 //! Beside them: [`insight`], [`stats`] and [`agent`], [`referrer`], [`country`] for what clicks tell; [`qr`];
 //! [`admin`] for domains and blocked hosts; [`hash_code`] for
-//! codes made from hashes.
+//! codes made from hashes; [`invalidation`] for several processes on one database.
 //!
 //! A mapping is in the store before it is acknowledged, and a redirect never waits for a count.
 //! The mechanisms read no clock and do no I/O.
@@ -27,6 +27,7 @@ pub mod hash_code;
 pub mod hot;
 pub mod http;
 pub mod insight;
+pub mod invalidation;
 pub mod issuer;
 mod limit;
 pub mod model;

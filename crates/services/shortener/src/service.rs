@@ -11,6 +11,7 @@ use kit::sql::{Db, SqlError, Tx};
 use crate::clicks::Clicks;
 use crate::code::Alias;
 use crate::hot::{self, Hot, HotLinks, Known};
+use crate::invalidation::{Announcer, Watcher};
 use crate::issuer::{Issued, Issuer};
 use crate::limit::Creations;
 use crate::model::{
@@ -36,6 +37,10 @@ pub struct Shortener {
     pub(crate) clicks: Arc<Clicks>,
     pub(crate) entropy: Entropy,
     pub(crate) creations: Creations,
+    pub(crate) announcer: Announcer,
+    /// None where this process is alone with its store.
+    pub(crate) watcher: Option<Watcher>,
+    pub(crate) reloading: tokio::sync::Mutex<()>,
 }
 
 /// A link that was asked for, and whether it is new.
@@ -82,7 +87,9 @@ impl Shortener {
             let hash = password_hash.clone();
             let link = self.link_of(&new, author, (issued, &address), (&target, hash));
             let shared = link.shared;
-            match self.insert(link, target.digest, author.id.clone()).await {
+            let (author, is_chosen) = (author.id.clone(), alias.is_some());
+            let draft = Draft { link, digest: target.digest, author, is_chosen };
+            match self.insert(draft).await {
                 Ok(created) => {
                     if created.is_new {
                         self.hot.forget(&address);
@@ -104,19 +111,16 @@ impl Shortener {
         }
     }
 
-    async fn insert(
-        &self,
-        link: Link,
-        digest: [u8; 16],
-        author: String,
-    ) -> Result<Created, ShortenError> {
+    async fn insert(&self, draft: Draft) -> Result<Created, ShortenError> {
+        let announcer = self.announcer;
         self.sql
             .write(move |tx| {
+                let Draft { link, digest, author, is_chosen } = &draft;
                 if link.shared
-                    && let Some(link) = store::find_shared(tx, &digest)?
+                    && let Some(link) = store::find_shared(tx, digest)?
                 {
-                    if link.created_by != author {
-                        store::hold(tx, link.id, &author)?;
+                    if link.created_by != *author {
+                        store::hold(tx, link.id, author)?;
                     }
                     return Ok(Created { link, is_new: false });
                 }
@@ -124,7 +128,11 @@ impl Shortener {
                 if store::exists(tx, &address)? {
                     return Err(ShortenError::Taken(address.code));
                 }
-                store::insert(tx, &link, link.shared.then_some(&digest))?;
+                store::insert(tx, link, link.shared.then_some(digest))?;
+                // Somebody may have tried it before it was there; nobody knows a generated one.
+                if *is_chosen {
+                    announcer.link(tx, &address)?;
+                }
                 Ok(Created { link: link.clone(), is_new: true })
             })
             .await
@@ -306,6 +314,7 @@ impl Shortener {
             None => None,
         };
         let (author, wanted, now) = (author.clone(), address.clone(), self.clock.now());
+        let announcer = self.announcer;
         let changed = self
             .sql
             .write(move |tx| {
@@ -324,6 +333,7 @@ impl Shortener {
                 }
                 link.shared &= link.is_plain() && link.expires_at.is_none();
                 store::update(tx, &link)?;
+                announcer.link(tx, &wanted)?;
                 Ok(link)
             })
             .await?;
@@ -345,6 +355,7 @@ impl Shortener {
             return Err(ShortenError::Immutable);
         }
         let (author, wanted, now) = (author.clone(), address.clone(), self.clock.now());
+        let announcer = self.announcer;
         self.sql
             .write::<(), ShortenError>(move |tx| {
                 let link = store::find(tx, &wanted)?
@@ -358,7 +369,8 @@ impl Shortener {
                 }
                 let gone =
                     Link { state: LinkState::Deleted, shared: false, updated_at: now, ..link };
-                Ok(store::update(tx, &gone)?)
+                store::update(tx, &gone)?;
+                Ok(announcer.link(tx, &wanted)?)
             })
             .await?;
         self.hot.forget(address);
@@ -372,15 +384,25 @@ impl Shortener {
     pub async fn sweep(&self, batch: i64) -> Result<u64, ShortenError> {
         let now = self.clock.now();
         let unused_since = now.minus(self.settings.idle_expiry);
+        let announcer = self.announcer;
         let mut swept = 0;
         loop {
-            let sweep = move |tx: &mut Tx<'_>| store::sweep(tx, now, unused_since, batch);
+            let sweep = move |tx: &mut Tx<'_>| {
+                let ended = store::sweep(tx, now, unused_since, batch)?;
+                ended.iter().try_for_each(|address| announcer.link(tx, address))?;
+                Ok(ended)
+            };
             let ended = self.sql.write::<_, SqlError>(sweep).await?;
-            swept += ended;
-            if ended < batch.unsigned_abs() {
-                return Ok(swept);
+            ended.iter().for_each(|address| self.hot.forget(address));
+            swept += ended.len() as u64;
+            if (ended.len() as u64) < batch.unsigned_abs() {
+                break;
             }
         }
+        if self.watcher.is_some() {
+            self.sql.write::<_, SqlError>(move |tx| announcer.sweep(tx)).await?;
+        }
+        Ok(swept)
     }
 
     /// A page of links, newest first: those with an id below `before`.
@@ -427,6 +449,15 @@ impl kit::door::Stored for Shortener {
     fn clock(&self) -> &Clock {
         &self.clock
     }
+}
+
+/// A link on its way into the store.
+struct Draft {
+    link: Link,
+    digest: [u8; 16],
+    author: String,
+    /// Whether its code is an alias.
+    is_chosen: bool,
 }
 
 /// Why a code is not answered from the cache.

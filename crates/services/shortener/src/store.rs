@@ -236,6 +236,7 @@ pub fn take_visit(tx: &mut Tx<'_>, id: i64) -> Result<bool, SqlError> {
 }
 
 /// Marks links that nobody used for `idle`, or whose time is over, as deleted; at most `limit`.
+/// Returns which.
 ///
 /// # Errors
 /// See [`SqlError`].
@@ -244,12 +245,14 @@ pub fn sweep(
     now: Timestamp,
     unused_since: Timestamp,
     limit: i64,
-) -> Result<u64, SqlError> {
-    tx.execute(
+) -> Result<Vec<ShortAddress>, SqlError> {
+    tx.query(
         "UPDATE link SET state = 1, digest = NULL, updated_at = ?1
          WHERE id IN (SELECT id FROM link WHERE state = 0
-             AND (expires_at <= ?1 OR (expires_at IS NULL AND last_used_at <= ?2)) LIMIT ?3)",
+             AND (expires_at <= ?1 OR (expires_at IS NULL AND last_used_at <= ?2)) LIMIT ?3)
+         RETURNING domain, code",
         &[now.into(), unused_since.into(), limit.into()],
+        |row| Ok(ShortAddress { domain: row.get(0)?, code: row.get(1)? }),
     )
 }
 
