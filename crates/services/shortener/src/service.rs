@@ -1,6 +1,7 @@
 //! The verbs: create, look up, visit, change, delete, list.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use kit::auth::{AuthError, Secret, password};
@@ -24,6 +25,8 @@ use crate::target::{self, Target, TargetPolicy};
 
 /// Attempts at a generated code that an alias already has.
 const CODE_ATTEMPTS_MAX: u32 = 16;
+/// A link asked for again counts as used, written down this coarsely (M15).
+const RENEWED_AFTER: Duration = Duration::from_secs(86_400);
 
 /// The links of one namespace.
 pub struct Shortener {
@@ -62,6 +65,11 @@ pub enum Visit {
 }
 
 impl Shortener {
+    /// The clicks that have not been written yet.
+    pub fn clicks(&self) -> &Clicks {
+        &self.clicks
+    }
+
     /// Makes a link, or finds the one that the target has (F4).
     ///
     /// # Errors
@@ -112,19 +120,22 @@ impl Shortener {
     }
 
     async fn insert(&self, draft: Draft) -> Result<Created, ShortenError> {
-        let announcer = self.announcer;
+        let (announcer, idle) = (self.announcer, self.settings.idle_expiry);
         self.sql
             .write(move |tx| {
                 let Draft { link, digest, author, is_chosen } = &draft;
+                let now = link.created_at;
                 if link.shared
-                    && let Some(link) = store::find_shared(tx, digest)?
+                    && let Some(found) = store::find_shared(tx, digest)?
                 {
-                    if link.created_by != *author {
-                        store::hold(tx, link.id, author)?;
+                    if now < found.deadline(idle) {
+                        return give_again(tx, found, (author, now));
                     }
-                    return Ok(Created { link, is_new: false });
+                    // Its time is over though no sweep has come by: the target gets a new code.
+                    store::end(tx, found.id, now)?;
+                    announcer.link(tx, &found.address())?;
                 }
-                let address = ShortAddress { domain: link.domain.clone(), code: link.code.clone() };
+                let address = link.address();
                 if store::exists(tx, &address)? {
                     return Err(ShortenError::Taken(address.code));
                 }
@@ -206,21 +217,18 @@ impl Shortener {
         password: Option<&str>,
     ) -> Result<Visit, ShortenError> {
         let now = self.clock.now();
-        if let Some(Known::AbsentUntil(until)) = self.hot.get(&hot::key_of(address))
-            && until <= now
-        {
+        let is_over = match self.hot.get(&hot::key_of(address)) {
+            Some(Known::Hot(hot)) => !hot.use_at(now),
+            Some(Known::AbsentUntil(until)) => until <= now,
+            None => false,
+        };
+        // The row knows better: another process may have been visited or have made the link.
+        if is_over {
             self.hot.forget(address);
         }
         match self.hot.get_or_load(address, self.load(address)).await {
             Ok(Known::Hot(hot)) if hot.use_at(now) => Ok(Visit::To(hot)),
-            // Its time is over, or not come: the row says which.
-            Ok(Known::Hot(_)) => {
-                self.hot.forget(address);
-                match self.load(address).await {
-                    Err(NotPlain::Refused(refusal)) => Err(refusal),
-                    _ => Err(ShortenError::Gone("has expired")),
-                }
-            }
+            Ok(Known::Hot(_)) => Err(ShortenError::Gone("has expired")),
             Ok(Known::AbsentUntil(_)) => Err(ShortenError::NotFound(address.code.clone())),
             Err(NotPlain::Refused(refusal)) => Err(refusal),
             Err(NotPlain::Guarded(link)) => self.visit_guarded(*link, password).await,
@@ -464,6 +472,22 @@ struct Draft {
 enum NotPlain {
     Refused(ShortenError),
     Guarded(Box<Link>),
+}
+
+/// Whoever is given a code counts on it for as long as a new one would last.
+fn give_again(
+    tx: &mut Tx<'_>,
+    link: Link,
+    (author, now): (&str, Timestamp),
+) -> Result<Created, ShortenError> {
+    if link.created_by != author {
+        store::hold(tx, link.id, author)?;
+    }
+    if now.since(link.last_used_at) < RENEWED_AFTER {
+        return Ok(Created { link, is_new: false });
+    }
+    store::renew(tx, link.id, now)?;
+    Ok(Created { link: Link { last_used_at: now, ..link }, is_new: false })
 }
 
 fn own_link(

@@ -226,6 +226,24 @@ pub fn disown(tx: &mut Tx<'_>, id: i64) -> Result<(), SqlError> {
     tx.execute("UPDATE link SET created_by = '' WHERE id = ?1", &[id.into()]).map(drop)
 }
 
+/// Notes a use at `now` that is no visit.
+///
+/// # Errors
+/// See [`SqlError`].
+pub fn renew(tx: &mut Tx<'_>, id: i64, now: Timestamp) -> Result<(), SqlError> {
+    let sql = "UPDATE link SET last_used_at = ?2 WHERE id = ?1 AND last_used_at < ?2";
+    tx.execute(sql, &[id.into(), now.into()]).map(drop)
+}
+
+/// Ends a link whose time is over. Its code stays, so that it is never given out again.
+///
+/// # Errors
+/// See [`SqlError`].
+pub fn end(tx: &mut Tx<'_>, id: i64, now: Timestamp) -> Result<(), SqlError> {
+    let sql = "UPDATE link SET state = 1, digest = NULL, updated_at = ?2 WHERE id = ?1";
+    tx.execute(sql, &[id.into(), now.into()]).map(drop)
+}
+
 /// Takes one of the visits that are left; false when none is.
 ///
 /// # Errors

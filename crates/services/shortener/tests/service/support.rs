@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use kit::clock::Clock;
+use kit::clock::{Clock, Timestamp};
 use kit::entropy::Entropy;
 use kit::sql::{Db, Durability, OpenOptions};
 use kit::system::{Ctx, System};
@@ -15,6 +15,7 @@ use shortener::{Section, Shorteners};
 /// One instance, as a process of its own would have it.
 pub(crate) struct Process {
     pub(crate) shortener: Arc<Shortener>,
+    pub(crate) sql: Db,
     workers: Workers,
 }
 
@@ -27,7 +28,7 @@ impl Process {
         let workers = Workers::default();
         let ctx = Ctx {
             namespace: "default".parse().unwrap(),
-            sql,
+            sql: sql.clone(),
             clock,
             entropy: Entropy::machine(),
             dir: std::env::temp_dir(),
@@ -37,7 +38,7 @@ impl Process {
         };
         let opening = tokio::task::spawn_blocking(move || system.open(ctx));
         let shortener = opening.await.unwrap().unwrap();
-        Self { shortener, workers }
+        Self { shortener, sql, workers }
     }
 
     /// As an orderly stop does it: what is in memory is written.
@@ -72,6 +73,10 @@ pub(crate) fn url(long_url: &str) -> NewLink {
 
 pub(crate) fn at(code: &str) -> ShortAddress {
     ShortAddress { domain: String::new(), code: code.to_owned() }
+}
+
+pub(crate) fn noon() -> Timestamp {
+    Timestamp::parse("2026-03-01T12:00:00Z").unwrap()
 }
 
 pub(crate) fn sqlite(dir: &tempfile::TempDir) -> Db {
