@@ -8,8 +8,8 @@
 //! added up by [`clicks`] and written by [`click_store`] twice a second.
 //!
 //! Beside them: [`insight`], [`stats`] and [`agent`], [`referrer`], [`country`] for what clicks tell; [`qr`];
-//! [`admin`] for domains and blocked hosts; [`hash_code`] for
-//! codes made from hashes; [`invalidation`] for several processes on one database.
+//! [`admin`] for domains and blocked hosts; [`codes`] and
+//! [`hash_code`] for codes made from hashes; [`invalidation`] for several processes on one database.
 //!
 //! A mapping is in the store before it is acknowledged, and a redirect never waits for a count.
 //! The mechanisms read no clock and do no I/O.
@@ -21,6 +21,7 @@ pub mod click_batch;
 pub mod click_store;
 pub mod clicks;
 pub mod code;
+pub mod codes;
 pub mod country;
 pub mod exchange;
 pub mod hash_code;

@@ -11,6 +11,7 @@ use kit::sql::{Db, SqlError, Tx};
 
 use crate::clicks::Clicks;
 use crate::code::Alias;
+use crate::codes::{Codes, Wanted};
 use crate::hot::{self, Hot, HotLinks, Known};
 use crate::invalidation::{Announcer, Watcher};
 use crate::issuer::{Issued, Issuer};
@@ -23,7 +24,7 @@ use crate::settings::Settings;
 use crate::store::{self, Filter};
 use crate::target::{self, Target, TargetPolicy};
 
-/// Attempts at a generated code that an alias already has.
+/// Attempts at a generated code after the first, when another link has it.
 const CODE_ATTEMPTS_MAX: u32 = 16;
 /// A link asked for again counts as used, written down this coarsely (M15).
 const RENEWED_AFTER: Duration = Duration::from_secs(86_400);
@@ -34,6 +35,7 @@ pub struct Shortener {
     pub(crate) clock: Clock,
     pub(crate) settings: Settings,
     pub(crate) issuer: Issuer,
+    pub(crate) codes: Codes,
     pub(crate) hot: HotLinks,
     pub(crate) policy: ArcSwap<TargetPolicy>,
     pub(crate) domains: ArcSwap<Vec<String>>,
@@ -84,19 +86,23 @@ impl Shortener {
         }
         self.creations.take(author, self.clock.now())?;
         let password_hash = self.hash_of(new.password.as_deref()).await?;
-        let mut attempts = 0;
+        let is_shared = !new.wants_own_code() && domain.is_empty();
+        let mut attempt = 0;
         loop {
             let issued = self.issuer.next().await?;
-            let own = |code: String| ShortAddress { domain: domain.clone(), code };
-            let address = match &alias {
-                Some(alias) => own(alias.as_str().to_owned()),
-                None => own(issued.code.as_str().to_owned()),
+            let wanted = Wanted { issued, target: &target.normalised, is_shared, attempt };
+            let (code, looks) = match &alias {
+                Some(alias) => (alias.as_str().to_owned(), true),
+                None => {
+                    let choice = self.codes.choose(&wanted);
+                    (choice.code.to_string(), choice.looks)
+                }
             };
+            let address = ShortAddress { domain: domain.clone(), code };
             let hash = password_hash.clone();
             let link = self.link_of(&new, author, (issued, &address), (&target, hash));
-            let shared = link.shared;
             let (author, is_chosen) = (author.id.clone(), alias.is_some());
-            let draft = Draft { link, digest: target.digest, author, is_chosen };
+            let draft = Draft { link, digest: target.digest, author, is_chosen, looks };
             match self.insert(draft).await {
                 Ok(created) => {
                     if created.is_new {
@@ -106,10 +112,10 @@ impl Shortener {
                     }
                     return Ok(created);
                 }
-                // An alias has the code, or another caller the target: look again.
-                Err(ShortenError::Taken(_)) if alias.is_none() && attempts < CODE_ATTEMPTS_MAX => {
-                    attempts += 1;
-                    tracing::debug!(shared, attempts, "code or target taken");
+                // Another link has the code, or another caller made the target's: look again.
+                Err(ShortenError::Taken(_)) if alias.is_none() && attempt < CODE_ATTEMPTS_MAX => {
+                    attempt += 1;
+                    tracing::debug!(is_shared, attempt, "code or target taken");
                 }
                 Err(refusal) => {
                     self.issuer.give_back(issued);
@@ -123,9 +129,10 @@ impl Shortener {
         let (announcer, idle) = (self.announcer, self.settings.idle_expiry);
         self.sql
             .write(move |tx| {
-                let Draft { link, digest, author, is_chosen } = &draft;
+                let Draft { link, digest, author, is_chosen, looks } = &draft;
                 let now = link.created_at;
                 if link.shared
+                    && *looks
                     && let Some(found) = store::find_shared(tx, digest)?
                 {
                     if now < found.deadline(idle) {
@@ -136,7 +143,7 @@ impl Shortener {
                     announcer.link(tx, &found.address())?;
                 }
                 let address = link.address();
-                if store::exists(tx, &address)? {
+                if *looks && store::exists(tx, &address)? {
                     return Err(ShortenError::Taken(address.code));
                 }
                 store::insert(tx, link, link.shared.then_some(digest))?;
@@ -466,6 +473,8 @@ struct Draft {
     author: String,
     /// Whether its code is an alias.
     is_chosen: bool,
+    /// Whether the target or the code may be there already.
+    looks: bool,
 }
 
 /// Why a code is not answered from the cache.

@@ -9,6 +9,7 @@ use kit::system::{Ctx, OpenError, System};
 
 use crate::admin::base_policy;
 use crate::clicks::{Clicks, FLUSH_EVERY};
+use crate::codes::Codes;
 use crate::hot::HotLinks;
 use crate::invalidation::{Announcer, POLL_EVERY, Watcher};
 use crate::issuer::Issuer;
@@ -70,7 +71,9 @@ impl System for Shorteners {
         let watcher = watcher.map_err(|error| refused(error.to_string()))?;
         let clicks =
             Clicks::new(ctx.sql.clone(), ctx.clock.clone(), ctx.entropy.clone(), &ctx.metrics);
+        let codes = runtime.block_on(Codes::open(self.settings.hash, &ctx.sql, &ctx.metrics));
         let shortener = Arc::new(Shortener {
+            codes: codes.map_err(|error| refused(error.to_string()))?,
             issuer: Issuer::new(ctx.sql.clone(), self.settings.issuer.clone(), key),
             hot: HotLinks::new(self.settings.cache_bytes),
             policy: ArcSwap::from_pointee(base_policy(&self.settings)),

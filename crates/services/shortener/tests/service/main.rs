@@ -5,6 +5,7 @@
 #![allow(clippy::print_stderr, reason = "what was skipped or measured is told")]
 
 mod expiry;
+mod hashes;
 mod processes;
 mod ranges;
 mod support;

@@ -16,6 +16,7 @@ use shortener::{Section, Shorteners};
 pub(crate) struct Process {
     pub(crate) shortener: Arc<Shortener>,
     pub(crate) sql: Db,
+    metrics: Metrics,
     workers: Workers,
 }
 
@@ -25,7 +26,7 @@ impl Process {
         let mut section: Section = toml::from_str(shortener::settings::DEFAULT).unwrap();
         adjust(&mut section);
         let system = Shorteners::new(section.check().unwrap());
-        let workers = Workers::default();
+        let (metrics, workers) = (Metrics::default(), Workers::default());
         let ctx = Ctx {
             namespace: "default".parse().unwrap(),
             sql: sql.clone(),
@@ -33,12 +34,12 @@ impl Process {
             entropy: Entropy::machine(),
             dir: std::env::temp_dir(),
             files: Default::default(),
-            metrics: Metrics::default(),
+            metrics: metrics.clone(),
             workers: workers.clone(),
         };
         let opening = tokio::task::spawn_blocking(move || system.open(ctx));
         let shortener = opening.await.unwrap().unwrap();
-        Self { shortener, sql, workers }
+        Self { shortener, sql, metrics, workers }
     }
 
     /// As an orderly stop does it: what is in memory is written.
@@ -60,6 +61,13 @@ impl Process {
             Visit::To(hot) => Ok(hot.location.to_str().unwrap().to_owned()),
             Visit::AskPassword => panic!("{code} asks for a password"),
         }
+    }
+
+    /// What the counter called `name` shows.
+    pub(crate) fn counter(&self, name: &str) -> u64 {
+        let text = self.metrics.encode();
+        let line = text.lines().find(|line| line.starts_with(&format!("{name}_total ")));
+        line.map_or(0, |line| line.rsplit(' ').next().unwrap().parse().unwrap())
     }
 }
 
