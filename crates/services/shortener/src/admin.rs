@@ -5,6 +5,7 @@ use std::sync::Arc;
 use kit::clock::Timestamp;
 use kit::sql::{SqlError, Tx};
 
+use crate::invalidation::Stale;
 use crate::model::{Author, ShortenError};
 use crate::service::Shortener;
 use crate::settings::Settings;
@@ -84,7 +85,7 @@ impl Shortener {
         host: &str,
     ) -> Result<bool, ShortenError> {
         let host = host_name(host)?;
-        let (author, now) = (author.id.clone(), self.clock.now());
+        let (author, now, announcer) = (author.id.clone(), self.clock.now(), self.announcer);
         let added = self
             .sql
             .write(move |tx| {
@@ -92,6 +93,7 @@ impl Shortener {
                     let what = format!("there are {HOSTS_MAX} already, remove one first");
                     return Err(ShortenError::Field { field: "host", what });
                 }
+                announcer.everything(tx)?;
                 let parameters = [(&host).into(), (&author).into(), now.into()];
                 Ok(tx.execute(list.insert(), &parameters)? > 0)
             })
@@ -106,7 +108,11 @@ impl Shortener {
     /// [`ShortenError::Field`] for what is no host, [`ShortenError::Store`].
     pub async fn remove_host(&self, list: HostList, host: &str) -> Result<bool, ShortenError> {
         let host = host_name(host)?;
-        let delete = move |tx: &mut Tx<'_>| tx.execute(list.delete(), &[(&host).into()]);
+        let announcer = self.announcer;
+        let delete = move |tx: &mut Tx<'_>| {
+            announcer.everything(tx)?;
+            tx.execute(list.delete(), &[(&host).into()])
+        };
         let removed = self.sql.write::<_, SqlError>(delete).await? > 0;
         self.reload_policy().await?;
         Ok(removed)
@@ -114,6 +120,8 @@ impl Shortener {
 
     /// Reads both lists anew. Links that were let through before are judged again when next used.
     pub(crate) async fn reload_policy(&self) -> Result<(), ShortenError> {
+        // One at a time, or an older reading could come into force after a newer one.
+        let _reloading = self.reloading.lock().await;
         let (domains, blocked) = self
             .sql
             .read::<_, SqlError>(|tx| {
@@ -131,6 +139,21 @@ impl Shortener {
         self.policy.store(Arc::new(policy));
         self.domains.store(Arc::new(domains));
         self.hot.forget_all();
+        Ok(())
+    }
+
+    /// Drops from memory what other processes have changed since the last time.
+    ///
+    /// # Errors
+    /// [`ShortenError::Store`]; the same changes are told next time then.
+    pub(crate) async fn forget_stale(&self) -> Result<(), ShortenError> {
+        let Some(watcher) = &self.watcher else { return Ok(()) };
+        let (stale, seen) = watcher.poll(&self.sql).await?;
+        match stale {
+            Stale::Links(links) => links.iter().for_each(|address| self.hot.forget(address)),
+            Stale::Everything => self.reload_policy().await?,
+        }
+        watcher.accept(seen);
         Ok(())
     }
 }

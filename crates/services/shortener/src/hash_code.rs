@@ -22,6 +22,9 @@ pub const COLLISION_SUFFIX: &str = " |again";
 /// Most attempts [`candidate`] serves; after so many collisions the store is full or attacked.
 pub const MAX_ATTEMPTS: u32 = 64;
 
+/// False positives of the first filter; the rates of those that follow add up to as much again.
+const FIRST_RATE: f64 = 0.005;
+
 /// How a hash becomes a code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum HashMethod {
@@ -65,47 +68,53 @@ pub struct Proposal {
     pub surely_free: bool,
 }
 
-/// Hash codes with a Bloom filter of those in use.
+/// Hash codes with Bloom filters of those in use.
 ///
-/// The filter must hold every code in the store. Insert a code before acknowledging its link, and
-/// rebuild the filter from the store after a loss; a code too many in it costs a look-up.
+/// The filters must hold every code in the store. Insert a code before acknowledging its link, and
+/// rebuild them from the store after a loss; a code too many in them costs a look-up.
+///
+/// A full filter is followed by one of twice its size and half its rate (Almeida et al., "Scalable
+/// Bloom filters", 2007), so that all together stay below 1 % however many links come.
 #[derive(Debug, Clone)]
 pub struct HashCodes {
     method: HashMethod,
-    used: Bloom,
+    /// All but the last are full.
+    used: Vec<Bloom>,
+    /// Codes that the last one is made for, and its rate then.
+    room: u64,
+    rate: f64,
 }
 
 impl HashCodes {
-    /// An empty filter for `expected_links` at 1 % false positives: 1.2 MB a million.
+    /// An empty filter for `expected_links` at first: 1.4 MB a million.
     ///
     /// # Errors
     /// [`BloomError::Size`] when there is no filter of that size.
     pub fn new(method: HashMethod, expected_links: u64) -> Result<Self, BloomError> {
-        Ok(Self { method, used: Bloom::new(expected_links, 0.01)? })
-    }
-
-    /// Goes on with a stored filter.
-    #[must_use]
-    pub fn with_filter(method: HashMethod, used: Bloom) -> Self {
-        Self { method, used }
+        let used = vec![Bloom::new(expected_links, FIRST_RATE)?];
+        Ok(Self { method, used, room: expected_links, rate: FIRST_RATE })
     }
 
     /// The candidate of an attempt, and whether the store must be asked.
     #[must_use]
     pub fn propose(&self, url: &str, attempt: u32) -> Proposal {
         let code = candidate(self.method, url, attempt);
-        Proposal { code, surely_free: !self.used.may_contain(code.as_str().as_bytes()) }
+        let text = code.as_str().as_bytes();
+        Proposal { code, surely_free: !self.used.iter().any(|used| used.may_contain(text)) }
     }
 
     /// Marks a code as used.
     pub fn insert(&mut self, code: &Code) {
-        self.used.insert(code.as_str().as_bytes());
-    }
-
-    /// The filter, to be stored.
-    #[must_use]
-    pub fn filter(&self) -> &Bloom {
-        &self.used
+        if self.used.last().is_some_and(|last| last.inserted() >= self.room) {
+            // Beyond the largest filter the last one goes on, and look-ups become more frequent.
+            if let Ok(next) = Bloom::new(self.room.saturating_mul(2), self.rate / 2.0) {
+                self.used.push(next);
+                (self.room, self.rate) = (self.room.saturating_mul(2), self.rate / 2.0);
+            }
+        }
+        if let Some(last) = self.used.last_mut() {
+            last.insert(code.as_str().as_bytes());
+        }
     }
 }
 
@@ -209,6 +218,18 @@ mod tests {
             }
             assert!(creates_with_look_up * 50 <= LINKS, "{creates_with_look_up} look-ups");
         }
+    }
+
+    /// Made for a thousand, used for a hundred times as many.
+    #[test]
+    fn a_filter_that_was_made_too_small_keeps_its_rate() {
+        let mut codes = HashCodes::new(MD5_A, 1_000).unwrap();
+        let url = |number: u32| format!("https://example.com/{number}");
+        (0..100_000).for_each(|number| codes.insert(&candidate(MD5_A, &url(number), 0)));
+        assert!((0..100_000).all(|number| !codes.propose(&url(number), 0).surely_free));
+        let new = 100_000..200_000;
+        let asked = new.filter(|number| !codes.propose(&url(*number), 0).surely_free).count();
+        assert!(asked < 1_000, "{asked} of 100,000 new targets made a look-up");
     }
 
     #[test]

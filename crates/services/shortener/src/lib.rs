@@ -9,7 +9,8 @@
 //!
 //! Beside them: [`insight`] and [`stats`] tell of clicks what [`agent`], [`referrer`] and
 //! [`country`] made of their headers; [`qr`] draws; [`exchange`] moves links in and out; [`admin`]
-//! keeps domains and blocked hosts; [`hash_code`] makes codes from hashes.
+//! keeps domains and blocked hosts; [`codes`] and [`hash_code`] make codes from hashes;
+//! [`invalidation`] is for several processes on one database.
 //!
 //! A mapping is in the store before it is acknowledged, and a redirect never waits for a count.
 //! The mechanisms read no clock and do no I/O.
@@ -22,6 +23,7 @@ pub mod click_batch;
 pub mod click_store;
 pub mod clicks;
 pub mod code;
+pub mod codes;
 pub mod country;
 mod doors;
 pub mod exchange;
@@ -31,6 +33,7 @@ pub mod hot;
 pub mod http;
 pub mod insight;
 pub mod intake;
+pub mod invalidation;
 pub mod issuer;
 mod limit;
 pub mod listing;

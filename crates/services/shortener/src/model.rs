@@ -135,6 +135,11 @@ pub struct Link {
 }
 
 impl Link {
+    /// Where it answers.
+    pub fn address(&self) -> ShortAddress {
+        ShortAddress { domain: self.domain.clone(), code: self.code.clone() }
+    }
+
     /// When it stops answering: as set, or `idle` after the last use.
     pub fn deadline(&self, idle: std::time::Duration) -> Timestamp {
         self.expires_at.unwrap_or_else(|| self.last_used_at.plus(idle))

@@ -1,6 +1,7 @@
 //! The verbs: create, look up, visit, change, delete, list.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use kit::auth::{AuthError, Secret, password};
@@ -10,7 +11,9 @@ use kit::sql::{Db, SqlError, Tx};
 
 use crate::clicks::Clicks;
 use crate::code::Alias;
+use crate::codes::{Codes, Wanted};
 use crate::hot::{self, Hot, HotLinks, Known};
+use crate::invalidation::{Announcer, Watcher};
 use crate::issuer::{Issued, Issuer};
 use crate::limit::Creations;
 use crate::model::{
@@ -21,8 +24,10 @@ use crate::settings::Settings;
 use crate::store::{self, Filter};
 use crate::target::{self, Target, TargetPolicy};
 
-/// Attempts at a generated code that an alias already has.
+/// Attempts at a generated code after the first, when another link has it.
 const CODE_ATTEMPTS_MAX: u32 = 16;
+/// A link asked for again counts as used, written down this coarsely (M15).
+const RENEWED_AFTER: Duration = Duration::from_secs(86_400);
 
 /// The links of one namespace.
 pub struct Shortener {
@@ -30,12 +35,17 @@ pub struct Shortener {
     pub(crate) clock: Clock,
     pub(crate) settings: Settings,
     pub(crate) issuer: Issuer,
+    pub(crate) codes: Codes,
     pub(crate) hot: HotLinks,
     pub(crate) policy: ArcSwap<TargetPolicy>,
     pub(crate) domains: ArcSwap<Vec<String>>,
     pub(crate) clicks: Arc<Clicks>,
     pub(crate) entropy: Entropy,
     pub(crate) creations: Creations,
+    pub(crate) announcer: Announcer,
+    /// None where this process is alone with its store.
+    pub(crate) watcher: Option<Watcher>,
+    pub(crate) reloading: tokio::sync::Mutex<()>,
 }
 
 /// A link that was asked for, and whether it is new.
@@ -57,6 +67,11 @@ pub enum Visit {
 }
 
 impl Shortener {
+    /// The clicks that have not been written yet.
+    pub fn clicks(&self) -> &Clicks {
+        &self.clicks
+    }
+
     /// Makes a link, or finds the one that the target has (F4).
     ///
     /// # Errors
@@ -71,18 +86,24 @@ impl Shortener {
         }
         self.creations.take(author, self.clock.now())?;
         let password_hash = self.hash_of(new.password.as_deref()).await?;
-        let mut attempts = 0;
+        let is_shared = !new.wants_own_code() && domain.is_empty();
+        let mut attempt = 0;
         loop {
             let issued = self.issuer.next().await?;
-            let own = |code: String| ShortAddress { domain: domain.clone(), code };
-            let address = match &alias {
-                Some(alias) => own(alias.as_str().to_owned()),
-                None => own(issued.code.as_str().to_owned()),
+            let wanted = Wanted { issued, target: &target.normalised, is_shared, attempt };
+            let (code, looks) = match &alias {
+                Some(alias) => (alias.as_str().to_owned(), true),
+                None => {
+                    let choice = self.codes.choose(&wanted);
+                    (choice.code.to_string(), choice.looks)
+                }
             };
+            let address = ShortAddress { domain: domain.clone(), code };
             let hash = password_hash.clone();
             let link = self.link_of(&new, author, (issued, &address), (&target, hash));
-            let shared = link.shared;
-            match self.insert(link, target.digest, author.id.clone()).await {
+            let (author, is_chosen) = (author.id.clone(), alias.is_some());
+            let draft = Draft { link, digest: target.digest, author, is_chosen, looks };
+            match self.insert(draft).await {
                 Ok(created) => {
                     if created.is_new {
                         self.hot.forget(&address);
@@ -91,10 +112,10 @@ impl Shortener {
                     }
                     return Ok(created);
                 }
-                // An alias has the code, or another caller the target: look again.
-                Err(ShortenError::Taken(_)) if alias.is_none() && attempts < CODE_ATTEMPTS_MAX => {
-                    attempts += 1;
-                    tracing::debug!(shared, attempts, "code or target taken");
+                // Another link has the code, or another caller made the target's: look again.
+                Err(ShortenError::Taken(_)) if alias.is_none() && attempt < CODE_ATTEMPTS_MAX => {
+                    attempt += 1;
+                    tracing::debug!(is_shared, attempt, "code or target taken");
                 }
                 Err(refusal) => {
                     self.issuer.give_back(issued);
@@ -104,27 +125,32 @@ impl Shortener {
         }
     }
 
-    async fn insert(
-        &self,
-        link: Link,
-        digest: [u8; 16],
-        author: String,
-    ) -> Result<Created, ShortenError> {
+    async fn insert(&self, draft: Draft) -> Result<Created, ShortenError> {
+        let (announcer, idle) = (self.announcer, self.settings.idle_expiry);
         self.sql
             .write(move |tx| {
+                let Draft { link, digest, author, is_chosen, looks } = &draft;
+                let now = link.created_at;
                 if link.shared
-                    && let Some(link) = store::find_shared(tx, &digest)?
+                    && *looks
+                    && let Some(found) = store::find_shared(tx, digest)?
                 {
-                    if link.created_by != author {
-                        store::hold(tx, link.id, &author)?;
+                    if now < found.deadline(idle) {
+                        return give_again(tx, found, (author, now));
                     }
-                    return Ok(Created { link, is_new: false });
+                    // Its time is over though no sweep has come by: the target gets a new code.
+                    store::end(tx, found.id, now)?;
+                    announcer.link(tx, &found.address())?;
                 }
-                let address = ShortAddress { domain: link.domain.clone(), code: link.code.clone() };
-                if store::exists(tx, &address)? {
+                let address = link.address();
+                if *looks && store::exists(tx, &address)? {
                     return Err(ShortenError::Taken(address.code));
                 }
-                store::insert(tx, &link, link.shared.then_some(&digest))?;
+                store::insert(tx, link, link.shared.then_some(digest))?;
+                // Somebody may have tried it before it was there; nobody knows a generated one.
+                if *is_chosen {
+                    announcer.link(tx, &address)?;
+                }
                 Ok(Created { link: link.clone(), is_new: true })
             })
             .await
@@ -198,21 +224,18 @@ impl Shortener {
         password: Option<&str>,
     ) -> Result<Visit, ShortenError> {
         let now = self.clock.now();
-        if let Some(Known::AbsentUntil(until)) = self.hot.at(address)
-            && until <= now
-        {
+        let is_over = match self.hot.at(address) {
+            Some(Known::Hot(hot)) => !hot.use_at(now),
+            Some(Known::AbsentUntil(until)) => until <= now,
+            None => false,
+        };
+        // The row knows better: another process may have been visited or have made the link.
+        if is_over {
             self.hot.forget(address);
         }
         match self.hot.get_or_load(address, self.load(address)).await {
             Ok(Known::Hot(hot)) if hot.use_at(now) => Ok(Visit::To(hot)),
-            // Its time is over, or not come: the row says which.
-            Ok(Known::Hot(_)) => {
-                self.hot.forget(address);
-                match self.load(address).await {
-                    Err(NotPlain::Refused(refusal)) => Err(refusal),
-                    _ => Err(ShortenError::Gone("has expired")),
-                }
-            }
+            Ok(Known::Hot(_)) => Err(ShortenError::Gone("has expired")),
             Ok(Known::AbsentUntil(_)) => Err(ShortenError::NotFound(address.code.clone())),
             Err(NotPlain::Refused(refusal)) => Err(refusal),
             Err(NotPlain::Guarded(link)) => self.visit_guarded(*link, password).await,
@@ -306,6 +329,7 @@ impl Shortener {
             None => None,
         };
         let (author, wanted, now) = (author.clone(), address.clone(), self.clock.now());
+        let announcer = self.announcer;
         let changed = self
             .sql
             .write(move |tx| {
@@ -324,6 +348,7 @@ impl Shortener {
                 }
                 link.shared &= link.is_plain() && link.expires_at.is_none();
                 store::update(tx, &link)?;
+                announcer.link(tx, &wanted)?;
                 Ok(link)
             })
             .await?;
@@ -345,6 +370,7 @@ impl Shortener {
             return Err(ShortenError::Immutable);
         }
         let (author, wanted, now) = (author.clone(), address.clone(), self.clock.now());
+        let announcer = self.announcer;
         self.sql
             .write::<(), ShortenError>(move |tx| {
                 let link = store::find(tx, &wanted)?
@@ -358,7 +384,8 @@ impl Shortener {
                 }
                 let gone =
                     Link { state: LinkState::Deleted, shared: false, updated_at: now, ..link };
-                Ok(store::update(tx, &gone)?)
+                store::update(tx, &gone)?;
+                Ok(announcer.link(tx, &wanted)?)
             })
             .await?;
         self.hot.forget(address);
@@ -372,15 +399,25 @@ impl Shortener {
     pub async fn sweep(&self, batch: i64) -> Result<u64, ShortenError> {
         let now = self.clock.now();
         let unused_since = now.minus(self.settings.idle_expiry);
+        let announcer = self.announcer;
         let mut swept = 0;
         loop {
-            let sweep = move |tx: &mut Tx<'_>| store::sweep(tx, now, unused_since, batch);
+            let sweep = move |tx: &mut Tx<'_>| {
+                let ended = store::sweep(tx, now, unused_since, batch)?;
+                ended.iter().try_for_each(|address| announcer.link(tx, address))?;
+                Ok(ended)
+            };
             let ended = self.sql.write::<_, SqlError>(sweep).await?;
-            swept += ended;
-            if ended < batch.unsigned_abs() {
-                return Ok(swept);
+            ended.iter().for_each(|address| self.hot.forget(address));
+            swept += ended.len() as u64;
+            if (ended.len() as u64) < batch.unsigned_abs() {
+                break;
             }
         }
+        if self.watcher.is_some() {
+            self.sql.write::<_, SqlError>(move |tx| announcer.sweep(tx)).await?;
+        }
+        Ok(swept)
     }
 
     /// A page of links, newest first: those with an id below `before`.
@@ -429,10 +466,37 @@ impl kit::door::Stored for Shortener {
     }
 }
 
+/// A link on its way into the store.
+struct Draft {
+    link: Link,
+    digest: [u8; 16],
+    author: String,
+    /// Whether its code is an alias.
+    is_chosen: bool,
+    /// Whether the target or the code may be there already.
+    looks: bool,
+}
+
 /// Why a code is not answered from the cache.
 enum NotPlain {
     Refused(ShortenError),
     Guarded(Box<Link>),
+}
+
+/// Whoever is given a code counts on it for as long as a new one would last.
+fn give_again(
+    tx: &mut Tx<'_>,
+    link: Link,
+    (author, now): (&str, Timestamp),
+) -> Result<Created, ShortenError> {
+    if link.created_by != author {
+        store::hold(tx, link.id, author)?;
+    }
+    if now.since(link.last_used_at) < RENEWED_AFTER {
+        return Ok(Created { link, is_new: false });
+    }
+    store::renew(tx, link.id, now)?;
+    Ok(Created { link: Link { last_used_at: now, ..link }, is_new: false })
 }
 
 fn own_link(

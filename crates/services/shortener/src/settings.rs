@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use crate::base62::{Alphabet, Base62, Width};
+use crate::hash_code::HashMethod;
 use crate::issuer::IssuerSettings;
 use crate::model::Redirect;
 use crate::ranges::RangePlan;
@@ -21,6 +22,7 @@ pub struct Section {
     pub base_url: String,
     pub alphabet: AlphabetName,
     pub width: WidthName,
+    pub codes: CodesName,
     pub obfuscate: bool,
     pub range_size: u32,
     pub first_number: u64,
@@ -59,6 +61,34 @@ pub enum WidthName {
     Fixed,
 }
 
+/// See [`HashMethod`].
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum CodesName {
+    /// No hash: numbers.
+    Counter,
+    /// [`HashMethod::Md5Base62`].
+    Md5,
+    /// [`HashMethod::Md5Hex`].
+    Md5Hex,
+    /// [`HashMethod::Sha1Hex`].
+    Sha1Hex,
+    /// [`HashMethod::Crc32Hex`].
+    Crc32Hex,
+}
+
+impl CodesName {
+    fn method(self, alphabet: Alphabet) -> Option<HashMethod> {
+        match self {
+            Self::Counter => None,
+            Self::Md5 => Some(HashMethod::Md5Base62(alphabet)),
+            Self::Md5Hex => Some(HashMethod::Md5Hex),
+            Self::Sha1Hex => Some(HashMethod::Sha1Hex),
+            Self::Crc32Hex => Some(HashMethod::Crc32Hex),
+        }
+    }
+}
+
 /// The section as the service uses it.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -66,6 +96,8 @@ pub struct Settings {
     pub base_url: Option<String>,
     /// How codes come to be.
     pub issuer: IssuerSettings,
+    /// How codes are made from hashes; none: from numbers.
+    pub hash: Option<HashMethod>,
     /// How browsers are sent on unless the link says otherwise.
     pub redirect: Redirect,
     /// See `cache_permanent_redirects`.
@@ -138,6 +170,7 @@ impl Section {
                 checkpoint_every: self.checkpoint_every.into(),
                 owner: self.server,
             },
+            hash: self.codes.method(base62.alphabet),
             redirect,
             cache_permanent_redirects: self.cache_permanent_redirects,
             idle_expiry: Duration::from_secs(u64::from(self.idle_expiry_days) * 86_400),

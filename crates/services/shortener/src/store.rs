@@ -230,6 +230,24 @@ pub fn disown(tx: &mut Tx<'_>, id: i64) -> Result<(), SqlError> {
     tx.execute("UPDATE link SET created_by = '' WHERE id = ?1", &[id.into()]).map(drop)
 }
 
+/// Notes a use at `now` that is no visit.
+///
+/// # Errors
+/// See [`SqlError`].
+pub fn renew(tx: &mut Tx<'_>, id: i64, now: Timestamp) -> Result<(), SqlError> {
+    let sql = "UPDATE link SET last_used_at = ?2 WHERE id = ?1 AND last_used_at < ?2";
+    tx.execute(sql, &[id.into(), now.into()]).map(drop)
+}
+
+/// Ends a link whose time is over. Its code stays, so that it is never given out again.
+///
+/// # Errors
+/// See [`SqlError`].
+pub fn end(tx: &mut Tx<'_>, id: i64, now: Timestamp) -> Result<(), SqlError> {
+    let sql = "UPDATE link SET state = 1, digest = NULL, updated_at = ?2 WHERE id = ?1";
+    tx.execute(sql, &[id.into(), now.into()]).map(drop)
+}
+
 /// Takes one of the visits that are left; false when none is.
 ///
 /// # Errors
@@ -240,6 +258,7 @@ pub fn take_visit(tx: &mut Tx<'_>, id: i64) -> Result<bool, SqlError> {
 }
 
 /// Marks links that nobody used for `idle`, or whose time is over, as deleted; at most `limit`.
+/// Returns which.
 ///
 /// # Errors
 /// See [`SqlError`].
@@ -248,12 +267,14 @@ pub fn sweep(
     now: Timestamp,
     unused_since: Timestamp,
     limit: i64,
-) -> Result<u64, SqlError> {
-    tx.execute(
+) -> Result<Vec<ShortAddress>, SqlError> {
+    tx.query(
         "UPDATE link SET state = 1, digest = NULL, updated_at = ?1
          WHERE id IN (SELECT id FROM link WHERE state = 0
-             AND (expires_at <= ?1 OR (expires_at IS NULL AND last_used_at <= ?2)) LIMIT ?3)",
+             AND (expires_at <= ?1 OR (expires_at IS NULL AND last_used_at <= ?2)) LIMIT ?3)
+         RETURNING domain, code",
         &[now.into(), unused_since.into(), limit.into()],
+        |row| Ok(ShortAddress { domain: row.get(0)?, code: row.get(1)? }),
     )
 }
 

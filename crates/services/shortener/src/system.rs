@@ -9,7 +9,9 @@ use kit::system::{Ctx, OpenError, System};
 
 use crate::admin::base_policy;
 use crate::clicks::{Clicks, FLUSH_EVERY};
+use crate::codes::Codes;
 use crate::hot::HotLinks;
+use crate::invalidation::{Announcer, POLL_EVERY, Watcher};
 use crate::issuer::Issuer;
 use crate::limit::Creations;
 use crate::service::Shortener;
@@ -40,8 +42,14 @@ impl Shorteners {
 
 impl System for Shorteners {
     const NAME: &'static str = "shortener";
-    const MIGRATIONS: &'static [Migration] =
-        &[Migration { number: 1, name: "links", sql: include_str!("../migrations/001_links.sql") }];
+    const MIGRATIONS: &'static [Migration] = &[
+        Migration { number: 1, name: "links", sql: include_str!("../migrations/001_links.sql") },
+        Migration {
+            number: 2,
+            name: "changes for other processes",
+            sql: include_str!("../migrations/002_link_change.sql"),
+        },
+    ];
     type Instance = Shortener;
 
     fn open(&self, ctx: Ctx) -> Result<Arc<Shortener>, OpenError> {
@@ -58,10 +66,15 @@ impl System for Shorteners {
         let key = runtime.block_on(key).map_err(|error| refused(error.to_string()))?;
         let key = <[u8; 16]>::try_from(key)
             .map_err(|key| refused(format!("its key has {} bytes, not 16", key.len())))?;
+        // Before anything is read that a later change could make stale.
+        let watcher = runtime.block_on(Watcher::start(&ctx.sql));
+        let watcher = watcher.map_err(|error| refused(error.to_string()))?;
         let clicks =
             Clicks::new(ctx.sql.clone(), ctx.clock.clone(), ctx.entropy.clone(), &ctx.metrics);
         runtime.block_on(clicks.renew_salt()).map_err(|error| refused(error.to_string()))?;
+        let codes = runtime.block_on(Codes::open(self.settings.hash, &ctx.sql, &ctx.metrics));
         let shortener = Arc::new(Shortener {
+            codes: codes.map_err(|error| refused(error.to_string()))?,
             issuer: Issuer::new(ctx.sql.clone(), self.settings.issuer.clone(), key),
             hot: HotLinks::new(self.settings.cache_bytes),
             policy: ArcSwap::from_pointee(base_policy(&self.settings)),
@@ -69,6 +82,9 @@ impl System for Shorteners {
             clicks: Arc::new(clicks),
             entropy: ctx.entropy,
             creations: Creations::new(&self.settings),
+            announcer: Announcer::of(&ctx.sql),
+            watcher,
+            reloading: tokio::sync::Mutex::default(),
             sql: ctx.sql,
             clock: ctx.clock,
             settings: self.settings.clone(),
@@ -80,6 +96,9 @@ impl System for Shorteners {
 }
 
 fn start_workers(shortener: &Arc<Shortener>, workers: &kit::worker::Workers) {
+    if shortener.watcher.is_some() {
+        forget_what_others_change(shortener, workers);
+    }
     let clicks = Arc::clone(&shortener.clicks);
     workers.every("shortener: write clicks", FLUSH_EVERY, move || {
         let clicks = Arc::clone(&clicks);
@@ -97,6 +116,20 @@ fn start_workers(shortener: &Arc<Shortener>, workers: &kit::worker::Workers) {
                 && let Err(error) = shortener.sweep(SWEEP_BATCH).await
             {
                 tracing::warn!(%error, "expired links stay in the store for now");
+            }
+        }
+    });
+}
+
+fn forget_what_others_change(shortener: &Arc<Shortener>, workers: &kit::worker::Workers) {
+    let watching = Arc::downgrade(shortener);
+    workers.every("shortener: forget what others changed", POLL_EVERY, move || {
+        let watching = watching.clone();
+        async move {
+            if let Some(shortener) = watching.upgrade()
+                && let Err(error) = shortener.forget_stale().await
+            {
+                tracing::debug!(%error, "changes by other processes are not seen for now");
             }
         }
     });

@@ -14,6 +14,8 @@ use super::{Migration, SqlError, Tx, migrate};
 const SESSIONS_MAX: usize = 16;
 /// Attempts at a transaction that keeps colliding with others.
 const ATTEMPTS_MAX: u32 = 12;
+/// Attempts at a migration that other processes may be making too.
+const MIGRATION_ATTEMPTS_MAX: u32 = 5;
 /// The first pause after a collision; it doubles each time, up to 64 times this.
 const PAUSE: Duration = Duration::from_millis(1);
 
@@ -44,11 +46,21 @@ impl Postgres {
         let store =
             Self { config, schema, idle: Mutex::default(), permits: Semaphore::new(SESSIONS_MAX) };
         store.create_schema()?;
-        store.run_now(
-            &mut |tx: &mut Tx<'_>| migrate::migrate(tx, &store.schema, migrations),
-            true,
-        )?;
+        store.migrate(migrations)?;
         Ok(store)
+    }
+
+    /// Processes that start together collide on the catalogue, whose rows obey no snapshot: the
+    /// one that lost looks again, and finds the tables made.
+    fn migrate(&self, migrations: &[Migration]) -> Result<(), SqlError> {
+        let mut migrate = |tx: &mut Tx<'_>| migrate::migrate(tx, &self.schema, migrations);
+        for _ in 1..MIGRATION_ATTEMPTS_MAX {
+            match self.run_now(&mut migrate, true) {
+                Err(SqlError::Duplicate(_) | SqlError::Invalid(_)) => {}
+                answer => return answer,
+            }
+        }
+        self.run_now(&mut migrate, true)
     }
 
     /// Two processes may start together, and `IF NOT EXISTS` still collides on the catalogue.

@@ -1,0 +1,131 @@
+//! Instances of the service as the house opens them.
+
+use std::sync::Arc;
+
+use kit::clock::{Clock, Timestamp};
+use kit::entropy::Entropy;
+use kit::sql::{Db, Durability, OpenOptions};
+use kit::system::{Ctx, System};
+use kit::telemetry::metrics::Metrics;
+use kit::worker::Workers;
+use shortener::model::{Author, NewLink, ShortAddress, ShortenError};
+use shortener::service::{Shortener, Visit};
+use shortener::{Section, Shorteners};
+
+/// One instance, as a process of its own would have it.
+pub(crate) struct Process {
+    pub(crate) shortener: Arc<Shortener>,
+    pub(crate) sql: Db,
+    metrics: Metrics,
+    workers: Workers,
+}
+
+impl Process {
+    /// Opens the service on `sql` with defaults that `adjust` may change.
+    pub(crate) async fn open(sql: Db, clock: Clock, adjust: impl FnOnce(&mut Section)) -> Self {
+        let mut section: Section = toml::from_str(shortener::settings::DEFAULT).unwrap();
+        adjust(&mut section);
+        let system = Shorteners::new(section.check().unwrap());
+        let (metrics, workers) = (Metrics::default(), Workers::default());
+        let ctx = Ctx {
+            namespace: "default".parse().unwrap(),
+            sql: sql.clone(),
+            clock,
+            entropy: Entropy::machine(),
+            dir: std::env::temp_dir(),
+            files: Default::default(),
+            metrics: metrics.clone(),
+            workers: workers.clone(),
+        };
+        let opening = tokio::task::spawn_blocking(move || system.open(ctx));
+        let shortener = opening.await.unwrap().unwrap();
+        Self { shortener, sql, metrics, workers }
+    }
+
+    /// As an orderly stop does it: what is in memory is written.
+    pub(crate) async fn stop(self) {
+        self.workers.stop().await;
+    }
+
+    pub(crate) async fn create(&self, long_url: &str) -> String {
+        self.create_new(url(long_url)).await.unwrap()
+    }
+
+    pub(crate) async fn create_new(&self, new: NewLink) -> Result<String, ShortenError> {
+        Ok(self.shortener.create(&author(), new).await?.link.code)
+    }
+
+    /// Where a visitor of `code` is sent.
+    pub(crate) async fn visit(&self, code: &str) -> Result<String, ShortenError> {
+        match self.shortener.visit(&at(code), None).await? {
+            Visit::To(hot) => Ok(hot.location.to_str().unwrap().to_owned()),
+            Visit::AskPassword => panic!("{code} asks for a password"),
+        }
+    }
+
+    /// What the counter called `name` shows.
+    pub(crate) fn counter(&self, name: &str) -> u64 {
+        let text = self.metrics.encode();
+        let line = text.lines().find(|line| line.starts_with(&format!("{name}_total ")));
+        line.map_or(0, |line| line.rsplit(' ').next().unwrap().parse().unwrap())
+    }
+}
+
+pub(crate) fn author() -> Author {
+    Author { id: "ada".to_owned(), is_admin: false, limited_by: "ada".to_owned() }
+}
+
+pub(crate) fn url(long_url: &str) -> NewLink {
+    NewLink { long_url: long_url.to_owned(), ..NewLink::default() }
+}
+
+pub(crate) fn at(code: &str) -> ShortAddress {
+    ShortAddress { domain: String::new(), code: code.to_owned() }
+}
+
+pub(crate) fn noon() -> Timestamp {
+    Timestamp::parse("2026-03-01T12:00:00Z").unwrap()
+}
+
+pub(crate) fn sqlite(dir: &tempfile::TempDir) -> Db {
+    let path = dir.path().join("shortener.db");
+    let options =
+        OpenOptions { path, migrations: Shorteners::MIGRATIONS, durability: Durability::Buffered };
+    Db::open_sqlite(&options).unwrap()
+}
+
+/// An empty schema of its own on the server, or none when there is no server.
+pub(crate) struct Server {
+    url: String,
+    schema: &'static str,
+}
+
+impl Server {
+    pub(crate) async fn with_empty(schema: &'static str) -> Option<Self> {
+        let Ok(url) = std::env::var("BACKPLANE_TEST_POSTGRES") else {
+            eprintln!("skipped: BACKPLANE_TEST_POSTGRES is not set");
+            return None;
+        };
+        let server = Self { url, schema };
+        let sql = format!("DROP SCHEMA IF EXISTS {schema} CASCADE");
+        server.session(move |client| client.batch_execute(&sql).unwrap()).await;
+        Some(server)
+    }
+
+    /// Work in a session of the test's own.
+    pub(crate) async fn session<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut postgres::Client) -> T + Send + 'static,
+    ) -> T {
+        let url = self.url.clone();
+        let work = move || work(&mut postgres::Client::connect(&url, postgres::NoTls).unwrap());
+        tokio::task::spawn_blocking(work).await.unwrap()
+    }
+
+    /// A pool of sessions, as each process has it.
+    pub(crate) async fn open(&self) -> Db {
+        let (url, schema) = (self.url.clone(), self.schema.to_owned());
+        let open = move || Db::open_postgres(&url, schema, Shorteners::MIGRATIONS).unwrap();
+        tokio::task::spawn_blocking(open).await.unwrap()
+    }
+}
