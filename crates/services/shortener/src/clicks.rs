@@ -1,8 +1,9 @@
 //! Clicks on their way to the store: gathered in memory, written together twice a second.
 //!
 //! A redirect never waits: it adds to one of a few shards (a fifth of a microsecond). A worker
-//! takes what has gathered, adds it up a thousand links at a time and writes it in transactions of bounded size. So a click is durable
-//! within a second, and what `kill -9` can lose is the last half second of counts.
+//! takes what has gathered, adds it up a thousand links at a time and writes it in transactions of
+//! that size. So a click is durable within a second, and what `kill -9` can lose is the last half
+//! second of counts.
 
 use std::hash::Hasher;
 use std::net::IpAddr;
