@@ -8,6 +8,7 @@ mod kill;
 mod links;
 mod refusals;
 mod stop;
+mod stopped;
 mod support;
 mod tls;
 mod tokens;
