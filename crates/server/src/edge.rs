@@ -6,8 +6,9 @@ use axum::Router;
 use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
 use hyper::body::Incoming;
+use kit::auth::sigv4;
 use kit::http::{Answered, Observer};
-use kit::http::{BoxFuture, Handler, Peer};
+use kit::http::{BoxFuture, Handler, Peer, Problem};
 use kit::telemetry::metrics::{Metrics, Red};
 use shortener::public::Public;
 
@@ -59,6 +60,9 @@ impl Handler for Edge {
     }
 
     fn call(&self, mut request: Request, peer: Peer) -> BoxFuture<'static, Response> {
+        if let Some(answer) = signed_for_aws(&request) {
+            return Box::pin(async move { answer });
+        }
         if let Some(document) = &self.document {
             if request.uri().path() == "/openapi.json" {
                 let headers = [(http::header::CONTENT_TYPE, "application/json")];
@@ -80,6 +84,17 @@ impl Handler for Edge {
             answer
         })
     }
+}
+
+/// A request signed for AWS is for the system that speaks as that service, whatever its path. No
+/// system here does yet.
+fn signed_for_aws(request: &Request) -> Option<Response> {
+    let scope = match sigv4::recognise(request.headers(), request.uri().query()) {
+        Ok(scope) => scope?,
+        Err(error) => return Some(Problem::bad_request(error.to_string()).into_response()),
+    };
+    let text = format!("no system here answers for the AWS service {:?}", scope.service);
+    Some(Problem::not_found(text).into_response())
 }
 
 /// Counts every request of the routers by system.

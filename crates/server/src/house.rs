@@ -3,20 +3,20 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use axum::Router;
 use kit::auth::{Auth, AuthSettings, Mode, Secret};
-use kit::clock::Clock;
+use kit::clock::{Clock, Stopwatch};
 use kit::door::Door;
 use kit::entropy::Entropy;
 use kit::files::{Files, Store};
-use kit::http::{Bind, BodyLimit, Bound, Drain, DrainTrigger, Faults, Tls, bind};
+use kit::http::{Bind, BodyLimit, Bound, Drain, DrainTrigger, Tls, bind};
 use kit::http::{CorsOrigins, LayerSettings, layers};
 use kit::namespace::{Namespaces, StateSettings};
 use kit::sql::{Db, OpenOptions};
 use kit::system::{AnySystem, Rooms};
 use kit::telemetry::metrics::Metrics;
+use kit::worker::Workers;
 use shortener::Shorteners;
 use shortener::public::Public;
 use thiserror::Error;
@@ -26,6 +26,12 @@ use crate::edge::Edge;
 use crate::platform::{self, Platform};
 use crate::settings::{Settings, SettingsError};
 
+/// How often credentials that no longer count are removed.
+const SWEEP_EVERY: Duration = Duration::from_secs(3_600);
+
+/// How often certificate files are looked at for a change.
+const CERTIFICATES_EVERY: Duration = Duration::from_secs(30);
+
 /// A running house.
 pub struct House {
     pub namespaces: Arc<Namespaces>,
@@ -33,6 +39,7 @@ pub struct House {
     pub edge: std::net::SocketAddr,
     pub shortener: Option<std::net::SocketAddr>,
     pub tls: Option<Tls>,
+    workers: Workers,
     drain: DrainTrigger,
     drain_timeout: Duration,
     _data: Arc<DataDir>,
@@ -48,6 +55,8 @@ pub enum StartError {
     Namespace(#[from] kit::namespace::NamespaceError),
     #[error("auth cannot start: {0} (setting data.dir)")]
     Auth(kit::sql::SqlError),
+    #[error("auth cannot start: {0} (setting data.sql)")]
+    AuthServer(kit::sql::SqlError),
     #[error(transparent)]
     Bind(#[from] kit::http::BindError),
     #[error(transparent)]
@@ -64,85 +73,82 @@ pub struct Manner {
     pub open_all: bool,
 }
 
+/// State and credentials, before any front door.
+struct Ground {
+    data: Arc<DataDir>,
+    control: Files,
+    namespaces: Arc<Namespaces>,
+    auth: Auth,
+    metrics: Metrics,
+}
+
 impl House {
     pub async fn start(
         settings: &Settings,
         manner: Manner,
         metrics: Metrics,
     ) -> Result<Self, StartError> {
-        let started = Instant::now();
-        let is_dev = manner.mode == Mode::Dev;
+        let started = Stopwatch::start();
         let short = settings.shortener.clone().check().map_err(StartError::Refused)?;
 
-        // ---- State ----
-        let data = Arc::new(DataDir::take(&settings.data.dir)?);
-        let namespaces = Arc::new(open_namespaces(settings, is_dev, &metrics)?);
-        let control = Files::default();
-        let auth_db = open_control(settings, data.path(), &control)?;
-        let credentials = AuthSettings { mode: manner.mode, anonymous: short.anonymous_create };
-        let auth = Auth::open(auth_db, Clock::system(), Entropy::machine(), credentials);
+        // ---- State and credentials ----
+        let ground = open_ground(settings, manner.mode, short.anonymous_create, metrics)?;
+        let workers = Workers::default();
+        sweep_credentials(&ground.auth, &workers);
 
         // ---- Systems ----
-        let hosts = Arc::new(settings.hosts(is_dev)?);
         let shorteners = Arc::new(Shorteners::new(short));
-        let systems: Vec<Arc<dyn AnySystem>> = vec![Arc::clone(&shorteners) as Arc<dyn AnySystem>];
         if manner.open_all {
-            open_all(&namespaces, &systems).await?;
+            open_all(&ground.namespaces, &[Arc::clone(&shorteners) as Arc<dyn AnySystem>]).await?;
         }
-        let rooms = Rooms::new(shorteners, Arc::clone(&namespaces));
-        let door = Door { rooms: rooms.clone(), auth: auth.clone(), hosts: Arc::clone(&hosts) };
-
-        // ---- Front doors ----
-        let (drain, draining) = Drain::new();
-        let tls = load_tls(settings)?;
-        let edge = bind(&edge_bind(settings, "edge", "edge.listen", &settings.edge.listen)).await?;
-        let own = match settings.shortener.listen.as_str() {
-            "" => None,
-            listen => {
-                Some(bind(&edge_bind(settings, "shortener", "shortener.listen", listen)).await?)
-            }
-        };
-        let addresses = (edge.address(), own.as_ref().map(Bound::address));
-        let public = Public::new(rooms, hosts, &metrics);
+        let hosts = Arc::new(settings.hosts(manner.mode == Mode::Dev)?);
+        let rooms = Rooms::new(shorteners, Arc::clone(&ground.namespaces));
+        let public = Public::new(rooms.clone(), Arc::clone(&hosts), &ground.metrics);
+        let door = Door { rooms, auth: ground.auth.clone(), hosts };
         let (short_router, short_api) = shortener::http::router(door.clone()).split_for_parts();
         let short_router = short_router.merge(shortener::http::compatible(door));
+
+        // ---- Front doors: all addresses are taken before the first request is answered ----
+        let tls = load_tls(settings)?;
+        if let Some(tls) = &tls {
+            keep_certificates_fresh(tls, &workers);
+        }
+        let edge = bind(&edge_bind(settings, "edge", "edge.listen", &settings.edge.listen)).await?;
+        let own = bind_own_address(settings).await?;
+        let (edge_address, own_address) = (edge.address(), own.as_ref().map(Bound::address));
         let platform = Platform {
-            namespaces: Arc::clone(&namespaces),
-            auth: auth.clone(),
-            metrics: metrics.clone(),
+            namespaces: Arc::clone(&ground.namespaces),
+            auth: ground.auth.clone(),
+            metrics: ground.metrics.clone(),
             mode: manner.mode,
-            data: Arc::clone(&data),
-            control,
+            data: Arc::clone(&ground.data),
+            control: ground.control,
             started,
             scheme: if tls.is_some() { "https" } else { "http" },
-            edge: addresses.0,
-            shortener: addresses.1,
+            edge: edge_address,
+            shortener: own_address,
         };
         let (router, document) = platform::router(platform, short_api);
-        let layering = layering(settings, &metrics)?;
-        let whole = router.nest("/shortener", short_router.clone());
-        let edge_handler = Edge::new(layers(whole, &layering), public.clone(), document);
-        let faults = Arc::new(Faults::new(0));
+        let layering = layering(settings, &ground.metrics)?;
+        let (drain, draining) = Drain::new();
+        let whole = layers(router.nest("/shortener", short_router.clone()), &layering);
+        let handler = Arc::new(Edge::new(whole, public.clone(), document));
         // The drain knows when listeners have ended; their handles add nothing.
-        drop(edge.with_faults(Arc::clone(&faults)).serve(
-            Arc::new(edge_handler),
-            tls.clone(),
-            draining.clone(),
-        ));
+        drop(edge.serve(handler, tls.clone(), draining.clone()));
         if let Some(own) = own {
-            let router = layers(Router::new().merge(short_router), &layering);
-            let handler = Edge::root(router, public);
-            drop(own.with_faults(faults).serve(Arc::new(handler), tls.clone(), draining));
+            let handler = Arc::new(Edge::root(layers(short_router, &layering), public));
+            drop(own.serve(handler, tls.clone(), draining));
         }
         Ok(Self {
-            namespaces,
-            auth,
-            edge: addresses.0,
-            shortener: addresses.1,
+            namespaces: ground.namespaces,
+            auth: ground.auth,
+            edge: edge_address,
+            shortener: own_address,
             tls,
+            workers,
             drain,
             drain_timeout: Duration::from_millis(settings.edge.drain_timeout_ms),
-            _data: data,
+            _data: ground.data,
         })
     }
 
@@ -158,8 +164,47 @@ impl House {
         if cut > 0 {
             tracing::warn!(cut, "requests were still under way and were cut off");
         }
+        self.workers.stop().await;
         self.namespaces.close().await;
     }
+}
+
+fn open_ground(
+    settings: &Settings,
+    mode: Mode,
+    anonymous: bool,
+    metrics: Metrics,
+) -> Result<Ground, StartError> {
+    let data = Arc::new(DataDir::take(&settings.data.dir)?);
+    let namespaces = Arc::new(open_namespaces(settings, mode == Mode::Dev, &metrics)?);
+    let control = Files::default();
+    let auth_db = open_control(settings, data.path(), &control)?;
+    let credentials = AuthSettings { mode, anonymous };
+    let auth = Auth::open(auth_db, Clock::system(), Entropy::machine(), credentials);
+    Ok(Ground { data, control, namespaces, auth, metrics })
+}
+
+/// A renewed certificate is used without a restart.
+fn keep_certificates_fresh(tls: &Tls, workers: &Workers) {
+    let tls = tls.clone();
+    workers.every("tls: read certificates", CERTIFICATES_EVERY, move || {
+        if let Err(error) = tls.reload() {
+            tracing::error!(%error, "the certificates in use stay");
+        }
+        std::future::ready(())
+    });
+}
+
+fn sweep_credentials(auth: &Auth, workers: &Workers) {
+    let auth = auth.clone();
+    workers.every("auth: forget dead tokens", SWEEP_EVERY, move || {
+        let auth = auth.clone();
+        async move {
+            if let Err(error) = auth.sweep().await {
+                tracing::debug!(%error, "dead tokens stay for now");
+            }
+        }
+    });
 }
 
 fn open_namespaces(
@@ -180,8 +225,11 @@ fn open_namespaces(
 fn open_control(settings: &Settings, data: &Path, control: &Files) -> Result<Db, StartError> {
     if !settings.data.sql.is_empty() {
         let schema = "backplane_auth".to_owned();
-        return Db::open_postgres(&settings.data.sql, schema, Auth::MIGRATIONS)
-            .map_err(StartError::Auth);
+        // The client runs a runtime of its own, which must not begin inside this one.
+        return tokio::task::block_in_place(|| {
+            Db::open_postgres(&settings.data.sql, schema, Auth::MIGRATIONS)
+        })
+        .map_err(StartError::AuthServer);
     }
     let folder = data.join("control");
     std::fs::create_dir_all(&folder)
@@ -236,6 +284,15 @@ fn edge_bind(
         header_timeout_ms: settings.edge.header_timeout_ms,
         idle_timeout_ms: settings.edge.idle_timeout_ms,
     }
+}
+
+async fn bind_own_address(settings: &Settings) -> Result<Option<Bound>, StartError> {
+    let listen = &settings.shortener.listen;
+    if listen.is_empty() {
+        return Ok(None);
+    }
+    let wanted = edge_bind(settings, "shortener", "shortener.listen", listen);
+    Ok(Some(bind(&wanted).await?))
 }
 
 fn layering(settings: &Settings, metrics: &Metrics) -> Result<LayerSettings, StartError> {

@@ -4,17 +4,18 @@ mod control;
 mod namespaces;
 mod overview;
 mod tokens;
+mod users;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Instant;
 
 use axum::Router;
 use axum::extract::FromRequestParts;
 use http::request::Parts;
 use kit::auth::{Auth, Mode, Principal};
+use kit::clock::Stopwatch;
 use kit::files::Files;
-use kit::http::{Problem, openapi};
+use kit::http::{Peer, Problem, openapi};
 use kit::namespace::Namespaces;
 use kit::telemetry::metrics::Metrics;
 use utoipa_axum::router::OpenApiRouter;
@@ -32,7 +33,7 @@ pub struct Platform {
     pub data: Arc<DataDir>,
     /// The stores beside the namespaces.
     pub control: Files,
-    pub started: Instant,
+    pub started: Stopwatch,
     pub scheme: &'static str,
     pub edge: SocketAddr,
     pub shortener: Option<SocketAddr>,
@@ -47,7 +48,10 @@ impl FromRequestParts<Platform> for Operator {
     async fn from_request_parts(parts: &mut Parts, platform: &Platform) -> Result<Self, Problem> {
         match platform.auth.known(&parts.headers) {
             Some(principal) => Ok(Self(principal)),
-            None => Ok(Self(platform.auth.authenticate(&parts.headers).await?)),
+            None => {
+                let source = parts.extensions.get::<Peer>().map(|peer| peer.address.ip());
+                Ok(Self(platform.auth.authenticate_from(&parts.headers, source).await?))
+            }
         }
     }
 }
@@ -75,6 +79,9 @@ pub fn router(platform: Platform, shortener: utoipa::openapi::OpenApi) -> (Route
         .routes(routes!(tokens::list, tokens::create))
         .routes(routes!(tokens::revoke))
         .routes(routes!(tokens::audit))
+        .routes(routes!(users::list, users::create))
+        .routes(routes!(users::change))
+        .routes(routes!(tokens::logout))
         .with_state(platform)
         .split_for_parts();
     let parts = [("".to_owned(), own), ("/shortener".to_owned(), shortener)];

@@ -9,7 +9,8 @@ export async function call(edge, path, { method = 'GET', json } = {}) {
   if (!response.ok) {
     throw new Error(`${method} ${path} answered ${response.status}: ${await response.text()}`);
   }
-  return response.status === 204 ? null : response.json();
+  const text = await response.text();
+  return text === '' ? null : JSON.parse(text);
 }
 
 export function createLink(edge, fields) {

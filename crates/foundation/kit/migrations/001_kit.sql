@@ -17,7 +17,7 @@ CREATE TABLE kit_idempotency (
     idempotency_key TEXT NOT NULL,
     fingerprint BLOB NOT NULL,
     status BIGINT NOT NULL,
-    content_type TEXT NOT NULL,
+    headers TEXT NOT NULL,
     body BLOB NOT NULL,
     created_at BIGINT NOT NULL,
     PRIMARY KEY (principal, idempotency_key)

@@ -3,14 +3,18 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use axum::extract::FromRequestParts;
+use axum::extract::{FromRequestParts, Request, State};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
 use http::request::Parts;
 use http::{HeaderMap, StatusCode, header};
 
 use crate::auth::{Auth, AuthError, Principal};
-use crate::http::Problem;
+use crate::clock::Clock;
+use crate::http::{Peer, Problem};
+use crate::idempotency::with_idempotency;
 use crate::namespace::{NamespaceError, NamespaceName};
-use crate::sql::SqlError;
+use crate::sql::{Db, SqlError};
 use crate::system::{Rooms, System};
 
 /// The state of a system's HTTP front doors. Cheap to clone.
@@ -44,11 +48,42 @@ impl<S: System> FromRequestParts<Door<S>> for Caller<S> {
     async fn from_request_parts(parts: &mut Parts, door: &Door<S>) -> Result<Self, Problem> {
         let principal = match door.auth.known(&parts.headers) {
             Some(principal) => principal,
-            None => door.auth.authenticate(&parts.headers).await?,
+            None => {
+                let source = parts.extensions.get::<Peer>().map(|peer| peer.address.ip());
+                door.auth.authenticate_from(&parts.headers, source).await?
+            }
         };
         let room = door.rooms.open(&principal.namespace).await?;
         Ok(Self { principal, room })
     }
+}
+
+/// An instance whose answers to writes can be kept for repeats.
+pub trait Stored {
+    /// Where they are kept.
+    fn sql(&self) -> &Db;
+    /// The time they are kept by.
+    fn clock(&self) -> &Clock;
+}
+
+/// A middleware for a system's routes: a write that carries an `Idempotency-Key` takes effect
+/// once, and a repeat gets the first answer (see [`crate::idempotency`]).
+pub async fn idempotent<S>(State(door): State<Door<S>>, request: Request, next: Next) -> Response
+where
+    S: System,
+    S::Instance: Stored,
+{
+    if !request.headers().contains_key(crate::idempotency::KEY_HEADER) {
+        return next.run(request).await;
+    }
+    let (mut parts, body) = request.into_parts();
+    let caller = match Caller::<S>::from_request_parts(&mut parts, &door).await {
+        Ok(caller) => caller,
+        Err(problem) => return problem.into_response(),
+    };
+    let request = Request::from_parts(parts, body);
+    let (sql, clock) = (caller.room.sql(), caller.room.clock());
+    with_idempotency(sql, &caller.principal, clock, request, next).await
 }
 
 /// Places requests without a credential by their host name.
@@ -64,18 +99,14 @@ impl Hosts {
     /// The namespace that `host` (with or without a port) stands for; `default` for all others.
     pub fn namespace_of(&self, host: &str) -> NamespaceName {
         let host = host_without_port(host);
-        if let Some(namespace) = self.namespaces.get(&*host.to_ascii_lowercase()) {
+        if !self.namespaces.is_empty()
+            && let Some(namespace) = self.namespaces.get(&*host.to_ascii_lowercase())
+        {
             return namespace.clone();
         }
         let label = host.strip_suffix(".localhost").filter(|_| self.localhost);
         let named = label.and_then(|label| label.parse().ok());
         named.unwrap_or_else(NamespaceName::default_name)
-    }
-
-    /// Whether every host stands for `default`: then nobody needs to look at it.
-    pub fn is_trivial_for(&self, host: &str) -> bool {
-        self.namespaces.is_empty()
-            && !(self.localhost && host_without_port(host).ends_with(".localhost"))
     }
 }
 

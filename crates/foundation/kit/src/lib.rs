@@ -3,7 +3,8 @@
 //! In the order a request meets them:
 //!
 //! - [`config`]: defaults, file, environment and flags become one checked table.
-//! - [`http`]: listeners with TLS, limits and drain; problem documents; pages; idempotency.
+//! - [`http`]: listeners with TLS, limits and drain; problem documents; pages.
+//! - [`idempotency`]: a write repeated under one key is done once.
 //! - [`auth`]: a credential becomes a [`auth::Principal`] and a namespace.
 //! - [`door`]: whose request it is, and which namespace answers.
 //! - [`system`]: what a system is, and the [`system::Ctx`] that it is opened with.
@@ -26,6 +27,7 @@ pub mod door;
 pub mod entropy;
 pub mod files;
 pub mod http;
+pub mod idempotency;
 pub mod limits;
 pub mod namespace;
 pub mod sql;

@@ -14,7 +14,8 @@ const SCHEMA: &[Migration] = &[
     Migration {
         number: 1,
         name: "accounts",
-        sql: "CREATE TABLE account (id BIGINT PRIMARY KEY, name TEXT NOT NULL, balance BIGINT NOT NULL)",
+        sql: "CREATE TABLE account (
+                  id BIGINT PRIMARY KEY, name TEXT NOT NULL, balance BIGINT NOT NULL)",
     },
     Migration {
         number: 2,
@@ -157,7 +158,7 @@ async fn concurrent_transfers_keep_the_sum(db: Db) {
                 let of = "SELECT balance FROM account WHERE id = ?1";
                 let there: i64 = tx.find(of, &[from.into()], |row| row.get(0))?.unwrap();
                 let set = "UPDATE account SET balance = balance + ?2 WHERE id = ?1";
-                tx.execute(set, &[from.into(), (there / 10 * -1).into()])?;
+                tx.execute(set, &[from.into(), (-there / 10).into()])?;
                 tx.execute(set, &[to.into(), (there / 10).into()])
             })
             .await

@@ -54,6 +54,20 @@ pub(super) async fn login(
     }))
 }
 
+/// End the session whose token this request carries.
+#[utoipa::path(post, path = "/platform/logout", tag = "platform",
+    responses((status = 204, description = "The token no longer works")))]
+pub(super) async fn logout(
+    State(platform): State<Platform>,
+    headers: http::HeaderMap,
+) -> Result<StatusCode, Problem> {
+    let bearer = headers.get(http::header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+    let token = bearer.and_then(|value| value.strip_prefix("Bearer "));
+    let token = token.ok_or_else(|| Problem::unauthorized("send the session's token"))?;
+    platform.auth.logout(token).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
 /// A token without its secret.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]

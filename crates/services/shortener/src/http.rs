@@ -10,8 +10,9 @@ pub mod wire;
 use std::sync::Arc;
 
 use axum::extract::FromRequestParts;
+use axum::middleware::from_fn_with_state;
 use http::request::Parts;
-use kit::door::{Caller, Door, host_of};
+use kit::door::{Caller, Door, host_of, idempotent};
 use kit::http::{Peer, Problem};
 use kit::namespace::NamespaceName;
 use utoipa_axum::router::OpenApiRouter;
@@ -46,6 +47,7 @@ pub fn router(door: Door<Shorteners>) -> OpenApiRouter {
         .routes(routes!(hosts::remove_domain))
         .routes(routes!(hosts::blocked, hosts::block))
         .routes(routes!(hosts::unblock))
+        .route_layer(from_fn_with_state(door.clone(), idempotent::<Shorteners>))
         .with_state(door)
 }
 

@@ -6,7 +6,7 @@ use kit::sql::{Db, Row, SqlError, Tx};
 use parking_lot::Mutex;
 
 use crate::base62::Base62;
-use crate::code::Code;
+use crate::code::{self, Code};
 use crate::model::ShortenError;
 use crate::permutation::CodePermutation;
 use crate::ranges::counter::Take;
@@ -68,13 +68,23 @@ impl Issuer {
     /// [`ShortenError::NoCode`] when the space is used up, [`ShortenError::Store`] when a range or
     /// mark cannot be made durable.
     pub async fn next(&self) -> Result<Issued, ShortenError> {
+        loop {
+            let issued = self.issued(self.number().await?)?;
+            // A few of the numbers spell a page of the service's own.
+            if !code::is_reserved(issued.code.as_str()) {
+                return Ok(issued);
+            }
+        }
+    }
+
+    async fn number(&self) -> Result<u64, ShortenError> {
         if let Some(number) = self.spare.lock().pop() {
-            return self.issued(number);
+            return Ok(number);
         }
         loop {
             let take = self.counter.lock().take();
             match take {
-                Take::Number(number) => return self.issued(number),
+                Take::Number(number) => return Ok(number),
                 Take::NeedsCheckpoint | Take::NeedsRange => self.refill().await?,
             }
         }
@@ -176,7 +186,8 @@ fn store_mark(tx: &mut Tx<'_>, checkpoint: Checkpoint) -> Result<(), MarkError> 
     Ok(save(tx, &row)?)
 }
 
-/// At the `first` lease what the owner still holds from before a restart; else a range given back, else a new one.
+/// At the `first` lease what the owner still holds from before a restart; else a range that was
+/// given back, else a new one.
 fn lease_in(
     tx: &mut Tx<'_>,
     owner: &str,

@@ -1,15 +1,15 @@
 //! Short links: a long URL becomes a short one, and everyone who opens it is sent on and counted.
 //!
-//! Write path: [`http`] (or the doors that speak as Bitly, YOURLS and Shlink) → [`service`] →
-//! [`target`] checks the long URL → [`issuer`] takes a number from [`ranges`], hides it by a
-//! [`permutation`] and writes it in [`base62`] → [`store`].
+//! Write path: [`http`] (or the doors that speak as Bitly, YOURLS and Shlink) calls [`service`];
+//! [`target`] checks the long URL; [`issuer`] takes a number from [`ranges`], hides it by a
+//! [`permutation`] and writes it in [`base62`]; [`store`] keeps it.
 //!
-//! Read path: [`public`] → [`hot`] answers from memory, else [`service`] → [`store`]; the click is
-//! added up by [`clicks`] and written by [`click_store`] twice a second.
+//! Read path: [`public`] answers from [`hot`], else asks [`service`] and [`store`]; the click is
+//! [`gathered`], and added up by [`clicks`] and written by [`click_store`] twice a second.
 //!
-//! Beside them: [`insight`], [`stats`] and [`agent`], [`referrer`], [`country`] for what clicks tell; [`qr`];
-//! [`admin`] for domains and blocked hosts; [`hash_code`] for
-//! codes made from hashes.
+//! Beside them: [`insight`] and [`stats`] tell of clicks what [`agent`], [`referrer`] and
+//! [`country`] made of their headers; [`qr`] draws; [`exchange`] moves links in and out; [`admin`]
+//! keeps domains and blocked hosts; [`hash_code`] makes codes from hashes.
 //!
 //! A mapping is in the store before it is acknowledged, and a redirect never waits for a count.
 //! The mechanisms read no clock and do no I/O.
@@ -25,6 +25,7 @@ pub mod code;
 pub mod country;
 mod doors;
 pub mod exchange;
+pub mod gathered;
 pub mod hash_code;
 pub mod hot;
 pub mod http;

@@ -198,7 +198,7 @@ impl Shortener {
         password: Option<&str>,
     ) -> Result<Visit, ShortenError> {
         let now = self.clock.now();
-        if let Some(Known::AbsentUntil(until)) = self.hot.get(&hot::key_of(address))
+        if let Some(Known::AbsentUntil(until)) = self.hot.at(address)
             && until <= now
         {
             self.hot.forget(address);
@@ -416,6 +416,16 @@ impl Shortener {
         } else {
             Err(ShortenError::UnknownDomain(domain))
         }
+    }
+}
+
+impl kit::door::Stored for Shortener {
+    fn sql(&self) -> &Db {
+        &self.sql
+    }
+
+    fn clock(&self) -> &Clock {
+        &self.clock
     }
 }
 

@@ -60,6 +60,7 @@ impl System for Shorteners {
             .map_err(|key| refused(format!("its key has {} bytes, not 16", key.len())))?;
         let clicks =
             Clicks::new(ctx.sql.clone(), ctx.clock.clone(), ctx.entropy.clone(), &ctx.metrics);
+        runtime.block_on(clicks.renew_salt()).map_err(|error| refused(error.to_string()))?;
         let shortener = Arc::new(Shortener {
             issuer: Issuer::new(ctx.sql.clone(), self.settings.issuer.clone(), key),
             hot: HotLinks::new(self.settings.cache_bytes),

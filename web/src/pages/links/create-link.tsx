@@ -48,12 +48,12 @@ export function CreateLink({ onCreated }: { onCreated: () => void }) {
         />
         <Button kind="primary" type="submit" busy={action.busy}>Shorten</Button>
       </div>
+      <ProblemNote problem={action.problem} />
+      {created && <CreatedLink {...created} />}
       <details className="options">
         <summary>Options: alias, expiry, tags, password…</summary>
         <LinkOptions fields={fields} onChange={set} />
       </details>
-      <ProblemNote problem={action.problem} />
-      {created && <CreatedLink {...created} />}
       <Command request={{ path: '/shortener/shorturl', json: toLinkRequest(example) }} />
     </form>
   );

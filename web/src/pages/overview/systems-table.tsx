@@ -49,11 +49,16 @@ function columns(history: History): Column<SystemOverview>[] {
       align: 'end',
       render: (system) => formatRate(system.errorsPerSecond),
     },
-    { header: 'p50', align: 'end', render: (system) => formatMicros(system.p50Us) },
-    { header: 'p99', align: 'end', render: (system) => formatMicros(system.p99Us) },
+    { header: 'p50', align: 'end', render: (system) => latency(system, 'p50Us') },
+    { header: 'p99', align: 'end', render: (system) => latency(system, 'p99Us') },
     { header: 'Requests', align: 'end', render: (system) => formatCount(system.requestsTotal) },
     { header: 'Errors', align: 'end', render: (system) => formatCount(system.errorsTotal) },
   ];
+}
+
+/** Before its first request a system has no latency, whatever figure stands there. */
+function latency(system: SystemOverview, percentile: 'p50Us' | 'p99Us'): string {
+  return formatMicros(system.requestsTotal > 0 ? system[percentile] : null);
 }
 
 function SystemName({ system }: { system: SystemOverview }) {

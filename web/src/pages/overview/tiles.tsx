@@ -15,7 +15,8 @@ export function Tiles({ overview, series }: TilesProps) {
   const requests = sum(systems.map((system) => system.requestsPerSecond));
   const errors = sum(systems.map((system) => system.errorsPerSecond));
   const errorsTotal = sum(systems.map((system) => system.errorsTotal));
-  const slowest = Math.max(-1, ...systems.map((system) => system.p99Us ?? -1));
+  const asked = systems.filter((system) => system.requestsTotal > 0);
+  const slowest = Math.max(-1, ...asked.map((system) => system.p99Us ?? -1));
   const working = systems.filter((system) => system.state !== 'failed').length;
   return (
     <dl className="tiles">

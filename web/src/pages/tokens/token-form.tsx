@@ -57,7 +57,7 @@ export function TokenForm({ onMade }: { onMade: (token: NewToken) => void }) {
           value={scopes}
           onValue={setScopes}
           placeholder={exampleScopes}
-          hint="As system:action, separated by commas; * allows everything."
+          hint="Separated by commas; * is all."
           required
         />
         <Select label="Expires" value={lifetime} onValue={setLifetime} options={lifetimes} />

@@ -6,8 +6,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use axum::extract::{MatchedPath, Request};
-use http::{HeaderMap, Method, StatusCode};
+use http::{Method, StatusCode};
 use tracing::Span;
+
+use crate::telemetry::trace::{self, RequestInfo};
 
 use super::request_id::RequestId;
 
@@ -16,12 +18,6 @@ pub const NO_ROUTE: &str = "(none)";
 
 /// What telemetry does with requests; both calls are on the request's path, so they must not block.
 pub trait Observer: Send + Sync + 'static {
-    /// Before the handler: the place to make a caller's `traceparent` (W3C Trace Context) the
-    /// span's parent.
-    fn began(&self, span: &Span, headers: &HeaderMap) {
-        let _ = (span, headers);
-    }
-
     /// After the answer's head is made; its body may still be on its way.
     fn answered(&self, answered: &Answered<'_>);
 }
@@ -51,25 +47,15 @@ pub(super) struct Access {
 }
 
 impl Access {
-    pub(super) fn begin(
-        request: &Request,
-        request_id: RequestId,
-        observer: Option<&Arc<dyn Observer>>,
-    ) -> Self {
+    pub(super) fn begin(request: &Request, request_id: RequestId) -> Self {
         let route = request.extensions().get::<MatchedPath>().cloned();
         let method = request.method().clone();
-        let span = tracing::info_span!(
-            "http.request",
-            otel.kind = "server",
-            method = method.as_str(),
-            route = name(route.as_ref()),
-            request_id = request_id.as_str(),
-            status = tracing::field::Empty,
-            elapsed_us = tracing::field::Empty,
-        );
-        if let Some(observer) = observer {
-            observer.began(&span, request.headers());
-        }
+        let span = trace::span_for_request(RequestInfo {
+            headers: request.headers(),
+            method: method.as_str(),
+            route: route.as_ref().map_or("", MatchedPath::as_str),
+            request_id: request_id.as_str(),
+        });
         Self { method, route, request_id, started: Instant::now(), span }
     }
 
@@ -81,15 +67,13 @@ impl Access {
         let elapsed = self.started.elapsed();
         let route = name(self.route.as_ref());
         let elapsed_us = u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX);
-        self.span.record("status", status.as_u16());
-        self.span.record("elapsed_us", elapsed_us);
+        trace::record_status(&self.span, status.as_u16());
         self.span.in_scope(|| {
             tracing::info!(
                 method = self.method.as_str(),
                 route,
                 status = status.as_u16(),
                 elapsed_us,
-                request_id = self.request_id.as_str(),
                 "answered"
             );
         });

@@ -74,7 +74,7 @@ async fn around(
     next: Next,
 ) -> Response {
     let id = RequestId::accept_or(request.headers(), || (settings.request_ids)());
-    let access = Access::begin(&request, id.clone(), settings.observer.as_ref());
+    let access = Access::begin(&request, id.clone());
     request.extensions_mut().insert(id.clone());
     request.extensions_mut().insert(settings.body_limit);
     let time = HandlerTime::of_ms(settings.handler_timeout_ms);

@@ -6,6 +6,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use tokio::sync::Mutex;
@@ -14,10 +15,14 @@ use super::{NamespaceError, NamespaceName, Namespaces, StateSettings};
 use crate::clock::Clock;
 use crate::entropy::Entropy;
 use crate::files::{Files, Store};
+use crate::idempotency;
 use crate::sql::{Db, OpenOptions};
 use crate::system::{AnySystem, Ctx, OpenError};
 use crate::telemetry::metrics::Metrics;
 use crate::worker::Workers;
+
+/// How often what has grown old in a system's own tables is removed.
+const SWEEP_EVERY: Duration = Duration::from_secs(3_600);
 
 type Instance = Arc<dyn Any + Send + Sync>;
 
@@ -77,11 +82,24 @@ impl Namespace {
             return Ok(instance);
         }
         let (name, context) = (system.name(), self.context_of(system.as_ref()));
-        let opened = tokio::task::spawn_blocking(move || system.open_any(context()?)).await;
-        let instance = opened.unwrap_or_else(|panic| {
+        let workers = self.workers.clone();
+        let opened = tokio::task::spawn_blocking(move || {
+            let ctx = context()?;
+            let (sql, clock) = (ctx.sql.clone(), ctx.clock.clone());
+            system.open_any(ctx).map(|instance| (instance, sql, clock))
+        });
+        let (instance, sql, clock) = opened.await.unwrap_or_else(|panic| {
             let what = format!("it failed while opening: {panic}");
             Err(OpenError { system: name, setting: "data.dir".to_owned(), what })
         })?;
+        workers.every("kit: forget old idempotency keys", SWEEP_EVERY, move || {
+            let (sql, clock) = (sql.clone(), clock.clone());
+            async move {
+                if let Err(error) = idempotency::sweep(&sql, clock.now()).await {
+                    tracing::debug!(%error, "old idempotency keys stay for now");
+                }
+            }
+        });
         self.instances.rcu(|instances| {
             let mut instances = HashMap::clone(instances);
             instances.insert(name, Arc::clone(&instance));

@@ -1,0 +1,14 @@
+//! The house through its doors: the real binary, its command line, its files and its sockets.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod copies;
+mod disk;
+mod kill;
+mod links;
+mod refusals;
+mod stop;
+mod support;
+mod tls;
+mod tokens;
+mod visits;
