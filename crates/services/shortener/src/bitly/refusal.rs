@@ -6,6 +6,7 @@ use kit::http::{Json, Problem};
 use serde_json::json;
 
 use crate::model::ShortenError;
+use crate::target::TargetRefusal;
 
 /// An error answer of Bitly's.
 #[derive(Debug)]
@@ -41,6 +42,9 @@ impl From<ShortenError> for Refusal {
     fn from(error: ShortenError) -> Self {
         let text = error.to_string();
         match error {
+            ShortenError::Target(TargetRefusal::SelfLoop(_)) => {
+                Self::new(StatusCode::BAD_REQUEST, "ALREADY_A_BITLY_LINK", text)
+            }
             ShortenError::Target(_) => Self::argument("long_url", text),
             ShortenError::Alias(_) => Self::argument("keyword", text),
             ShortenError::UnknownDomain(_) => Self::argument("domain", text),

@@ -12,11 +12,10 @@ use bytes::Bytes;
 use http::{StatusCode, header};
 use http_body::Frame;
 use kit::http::{HandlerTime, Json, Problem, Query};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
-use utoipa::IntoParams;
+use utoipa::{IntoParams, ToSchema};
 
-use super::wire::{ImportAnswer, RefusedRow};
 use super::{ADMIN, Asking, READ};
 use crate::exchange::{Import, ImportError, LinkRecord, RowError, import};
 use crate::intake::{BATCH_MAX, Taken};
@@ -39,6 +38,29 @@ const PIECES_WAITING: usize = 8;
 pub(super) struct ImportQuery {
     /// `auto`, which looks at the file.
     format: Option<String>,
+}
+
+/// What became of the rows of a file.
+#[derive(Debug, Default, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct ImportAnswer {
+    /// New links.
+    imported: u64,
+    /// Rows whose code led there already, and rows without a code whose target had one.
+    existing: u64,
+    /// How many rows were left out.
+    refused_total: u64,
+    /// The first thousand of them.
+    refused: Vec<RefusedRow>,
+}
+
+/// A row that was left out.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct RefusedRow {
+    /// The line of the file it begins on, from 1.
+    line: u64,
+    /// What is wrong with it.
+    reason: String,
 }
 
 /// Take links in from a file of this or another shortener.

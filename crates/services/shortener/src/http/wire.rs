@@ -415,26 +415,3 @@ pub struct QrQuery {
     /// `#rrggbb`.
     pub background: Option<String>,
 }
-
-/// What became of the rows of a file.
-#[derive(Debug, Default, Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct ImportAnswer {
-    /// New links.
-    pub imported: u64,
-    /// Rows whose code led there already, and rows without a code whose target had one.
-    pub existing: u64,
-    /// How many rows were left out.
-    pub refused_total: u64,
-    /// The first thousand of them.
-    pub refused: Vec<RefusedRow>,
-}
-
-/// A row that was left out.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct RefusedRow {
-    /// The line of the file it begins on, from 1.
-    pub line: u64,
-    /// What is wrong with it.
-    pub reason: String,
-}

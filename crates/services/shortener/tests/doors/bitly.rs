@@ -1,8 +1,9 @@
 //! The door that speaks as Bitly, where its clients do not reach.
-use crate::support::Doors;
 
 use axum::body::Body;
 use axum::extract::Request;
+
+use crate::support::Doors;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_long_url_has_one_bitlink() {
