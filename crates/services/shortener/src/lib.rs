@@ -9,7 +9,8 @@
 //!
 //! Beside them: [`insight`], [`stats`] and [`agent`], [`referrer`], [`country`] for what clicks tell; [`qr`];
 //! [`admin`] for domains and blocked hosts; [`codes`] and
-//! [`hash_code`] for codes made from hashes; [`invalidation`] for several processes on one database.
+//! [`hash_code`] for codes made from hashes; [`invalidation`] for several processes on one database;
+//! [`invariants`] for what holds of the rows.
 //!
 //! A mapping is in the store before it is acknowledged, and a redirect never waits for a count.
 //! The mechanisms read no clock and do no I/O.
@@ -29,6 +30,7 @@ pub mod hot;
 pub mod http;
 pub mod insight;
 pub mod invalidation;
+pub mod invariants;
 pub mod issuer;
 mod limit;
 pub mod model;

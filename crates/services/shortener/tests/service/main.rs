@@ -6,6 +6,7 @@
 
 mod expiry;
 mod hashes;
+mod invariants;
 mod processes;
 mod ranges;
 mod support;
