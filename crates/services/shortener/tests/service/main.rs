@@ -10,3 +10,4 @@ mod invariants;
 mod processes;
 mod ranges;
 mod support;
+mod zipf;
