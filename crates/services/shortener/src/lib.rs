@@ -7,10 +7,10 @@
 //! Read path: [`public`] → [`hot`] answers from memory, else [`service`] → [`store`]; the click is
 //! added up by [`clicks`] and written by [`click_store`] twice a second.
 //!
-//! Beside them: [`insight`], [`stats`] and [`agent`], [`referrer`], [`country`] for what clicks tell; [`qr`];
-//! [`admin`] for domains and blocked hosts; [`codes`] and
-//! [`hash_code`] for codes made from hashes; [`invalidation`] for several processes on one database;
-//! [`invariants`] for what holds of the rows.
+//! Beside them: [`insight`], [`stats`] and [`agent`], [`referrer`], [`country`] for what clicks
+//! tell; [`qr`]; [`admin`] for domains and blocked hosts; [`codes`] and [`hash_code`] for codes made
+//! from hashes; [`invalidation`] for several processes on one database; [`invariants`] for what
+//! holds of the rows.
 //!
 //! A mapping is in the store before it is acknowledged, and a redirect never waits for a count.
 //! The mechanisms read no clock and do no I/O.
