@@ -70,7 +70,8 @@ pub struct Sums {
     pub clicks: u64,
 }
 
-/// The condition that both a page and its count have; see [`parameters`].
+/// The condition that both a page and its count have; see [`parameters`]. PostgreSQL takes a
+/// parameter's type from what it is compared with first, and a bare 0 is no `BIGINT`.
 macro_rules! where_listed {
     () => {
         "WHERE state <> 1
@@ -79,8 +80,9 @@ macro_rules! where_listed {
            AND (?3 OR LOWER(code) LIKE ?4 ESCAPE '!' OR LOWER(long_url) LIKE ?4 ESCAPE '!'
                 OR LOWER(COALESCE(title, '')) LIKE ?4 ESCAPE '!'
                 OR id IN (SELECT link_id FROM link_tag WHERE LOWER(tag) LIKE ?4 ESCAPE '!'))
-           AND (?5 = 0 OR id IN (SELECT link_id FROM link_tag WHERE tag IN (?6, ?7, ?8, ?9)
-                GROUP BY link_id HAVING COUNT(*) >= ?5))
+           AND (?5 = CAST(0 AS BIGINT)
+                OR id IN (SELECT link_id FROM link_tag WHERE tag IN (?6, ?7, ?8, ?9)
+                    GROUP BY link_id HAVING COUNT(*) >= ?5))
            AND (?10 OR domain = ?11)
            AND created_at >= ?12 AND created_at <= ?13
            AND (NOT ?14 OR visits_left IS NULL OR visits_left > 0)
