@@ -2,7 +2,7 @@
 
 use kit::clock::Clock;
 use kit::files;
-use kit::sql::{Db, Durability, Migration, OpenOptions};
+use kit::sql::{Db, Durability, Migration, OpenOptions, SqlError};
 use kit::system::System;
 use shortener::Shorteners;
 
@@ -27,7 +27,8 @@ pub fn config(args: &ConfigArgs) -> Result<(), CommandError> {
     say(layered(&sources)?.effective_text().trim_end())
 }
 
-/// Opens and checks every database of a data directory that no process uses.
+/// Opens and checks every database of a data directory that no process uses: the files, then what
+/// should hold of the rows.
 pub fn check(args: &DataArgs) -> Result<(), CommandError> {
     let dir = existing(&args.data)?;
     let mut faults = Vec::new();
@@ -37,17 +38,32 @@ pub fn check(args: &DataArgs) -> Result<(), CommandError> {
         let name = file.file_stem().map(|stem| stem.to_string_lossy().into_owned());
         let Some(migrations) = name.as_deref().and_then(schema_of) else { continue };
         let options = OpenOptions { path: file.clone(), migrations, durability: Durability::Flush };
-        let verdict = Db::open_sqlite(&options)
-            .and_then(|db| db.embedded().map_or(Ok(()), |sqlite| sqlite.check()));
         checked += 1;
-        if let Err(fault) = verdict {
-            faults.push(fault.to_string());
+        match found(&options) {
+            Ok(violations) => faults.extend(
+                violations.iter().map(|violation| format!("{}: {violation}", file.display())),
+            ),
+            Err(fault) => faults.push(fault.to_string()),
         }
     }
     if faults.is_empty() {
         return say(&format!("{checked} databases checked, all sound"));
     }
     Err(CommandError::Refused(faults.join("\nbackplane: ")))
+}
+
+/// What is wrong with the rows of a database whose file is sound.
+fn found(options: &OpenOptions) -> Result<Vec<String>, SqlError> {
+    let db = Db::open_sqlite(options)?;
+    if let Some(sqlite) = db.embedded() {
+        sqlite.check()?;
+    }
+    if options.path.file_stem().is_none_or(|name| name != Shorteners::NAME) {
+        return Ok(Vec::new());
+    }
+    let runtime = runtime().map_err(|error| SqlError::Invalid(error.to_string()))?;
+    let violations = runtime.block_on(shortener::invariants::check(&db))?;
+    Ok(violations.iter().map(ToString::to_string).collect())
 }
 
 fn schema_of(name: &str) -> Option<&'static [Migration]> {

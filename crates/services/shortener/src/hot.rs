@@ -78,12 +78,17 @@ struct Weigh;
 
 impl quick_cache::Weighter<String, Known> for Weigh {
     fn weight(&self, key: &String, known: &Known) -> u64 {
-        let target = match known {
-            Known::Hot(hot) => hot.location.len() as u64,
-            Known::AbsentUntil(_) => 0,
-        };
-        ENTRY_BYTES + key.len() as u64 + target
+        bytes_of(key, known)
     }
+}
+
+/// What an entry counts for in a cache's bytes: an estimate of the memory it takes.
+pub fn bytes_of(key: &str, known: &Known) -> u64 {
+    let target = match known {
+        Known::Hot(hot) => hot.location.len() as u64,
+        Known::AbsentUntil(_) => 0,
+    };
+    ENTRY_BYTES + key.len() as u64 + target
 }
 
 impl HotLinks {

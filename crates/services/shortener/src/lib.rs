@@ -10,7 +10,8 @@
 //! Beside them: [`insight`] and [`stats`] tell of clicks what [`agent`], [`referrer`] and
 //! [`country`] made of their headers; [`qr`] draws; [`exchange`] moves links in and out; [`admin`]
 //! keeps domains and blocked hosts; [`codes`] and [`hash_code`] make codes from hashes;
-//! [`invalidation`] is for several processes on one database.
+//! [`invalidation`] is for several processes on one database;
+//! [`invariants`] names what holds of the rows.
 //!
 //! A mapping is in the store before it is acknowledged, and a redirect never waits for a count.
 //! The mechanisms read no clock and do no I/O.
@@ -34,6 +35,7 @@ pub mod http;
 pub mod insight;
 pub mod intake;
 pub mod invalidation;
+pub mod invariants;
 pub mod issuer;
 mod limit;
 pub mod listing;

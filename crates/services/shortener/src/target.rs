@@ -155,6 +155,14 @@ pub fn recheck(text: &str, policy: &TargetPolicy) -> Result<(), TargetRefusal> {
     check_host(&url, policy).map(|_host| ())
 }
 
+/// The [`Target::digest`] of the link `text`, accepted before.
+///
+/// # Errors
+/// [`TargetRefusal::Malformed`], which no accepted link gives.
+pub fn digest_of(text: &str) -> Result<[u8; 16], TargetRefusal> {
+    Url::parse(text).map(|url| digest(url.as_str())).map_err(TargetRefusal::Malformed)
+}
+
 fn digest(normalised: &str) -> [u8; 16] {
     let hash: [u8; 32] = Sha256::digest(normalised.as_bytes()).into();
     let mut digest = [0; 16];

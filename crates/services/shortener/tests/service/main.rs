@@ -6,6 +6,8 @@
 
 mod expiry;
 mod hashes;
+mod invariants;
 mod processes;
 mod ranges;
 mod support;
+mod zipf;
