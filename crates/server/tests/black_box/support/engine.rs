@@ -33,7 +33,7 @@ impl Engine {
 
 /// A database that is dropped with its test.
 pub(crate) struct Database {
-    server: postgres::Config,
+    server: Box<postgres::Config>,
     name: String,
     url: String,
 }
@@ -48,7 +48,7 @@ pub(crate) fn fresh_database() -> Option<Database> {
     let mut client = server.connect(NoTls).unwrap();
     client.batch_execute(&format!("CREATE DATABASE {name}")).unwrap();
     let (base, _) = url.rsplit_once('/').unwrap();
-    Some(Database { server, url: format!("{base}/{name}"), name })
+    Some(Database { server: Box::new(server), url: format!("{base}/{name}"), name })
 }
 
 impl Database {
