@@ -92,10 +92,9 @@ impl House {
         let short = settings.shortener.clone().check().map_err(StartError::Refused)?;
 
         // ---- State and credentials ----
+        let open = || open_ground(settings, manner.mode, short.anonymous_create, metrics);
         // Opening a database blocks, and a served one refuses to on a task's own thread.
-        let ground = tokio::task::block_in_place(|| {
-            open_ground(settings, manner.mode, short.anonymous_create, metrics)
-        })?;
+        let ground = tokio::task::block_in_place(open)?;
         let workers = Workers::default();
         sweep_credentials(&ground.auth, &workers);
 

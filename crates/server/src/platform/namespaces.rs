@@ -8,6 +8,7 @@ use kit::auth::{Act, Principal};
 use kit::clock::{Clock, Timestamp};
 use kit::http::{Json, Path, Problem};
 use kit::namespace::{NamespaceInfo, NamespaceName};
+use kit::sql::SqlError;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -179,10 +180,23 @@ pub(super) async fn backup(
         })
     });
     let manifest = made.await.map_err(Problem::internal)?;
-    let manifest = manifest.map_err(|error| Problem::conflict(error.to_string()))?;
+    let manifest = manifest.map_err(backup_problem)?;
     note(&platform, &operator, "backup.make", (&text, "")).await?;
     let bytes = manifest.files.iter().map(|entry| entry.bytes).sum();
     Ok((StatusCode::CREATED, Json(BackupAnswer { files: manifest.files.len(), bytes })))
+}
+
+/// The path is the caller's, so what is wrong with it is told.
+fn backup_problem(error: backup::BackupError) -> Problem {
+    let text = error.to_string();
+    match error {
+        backup::BackupError::Exists(_) => Problem::conflict(text),
+        backup::BackupError::Io(path, error) => match SqlError::from_io(&path, &error) {
+            full @ SqlError::Full(_) => full.into(),
+            _ => Problem::unprocessable(text),
+        },
+        _ => Problem::unprocessable(text),
+    }
 }
 
 fn named(text: &str) -> Result<NamespaceName, Problem> {

@@ -124,10 +124,10 @@ impl Clicks {
     /// Starts with the salt of the day that the store has, or a new one.
     pub fn new(sql: Db, clock: Clock, entropy: Entropy, metrics: &Metrics) -> Self {
         let counted =
-            metrics.counter("backplane_shortener_clicks", "Visits to short links, of all kinds.");
+            metrics.counter("backplane_shortener_clicks", "Visits to short links, of all kinds");
         let dropped = metrics.counter(
             "backplane_shortener_clicks_dropped",
-            "Visits that were not counted because the store refused writes for too long.",
+            "Visits that were not counted because the store refused writes for too long",
         );
         let salt = ArcSwap::from_pointee(Salt { day: i64::MIN, key: [0; 16] });
         Self {

@@ -73,7 +73,7 @@ impl Codes {
         let Some(method) = method else { return Ok(Self::Counter) };
         let look_ups = metrics.counter(
             "backplane_shortener_hash_look_ups",
-            "Attempts at a hash code that asked the store whether it is in use.",
+            "Attempts at a hash code that asked the store whether it is in use",
         );
         let used = Mutex::new(rebuilt(method, sql).await?);
         Ok(Self::Hash(Hashed { used, look_ups }))

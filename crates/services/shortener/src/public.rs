@@ -24,7 +24,7 @@ use crate::code::MAX_ALIAS_LEN;
 use crate::country::{Country, KNOWN_HEADERS};
 use crate::hot::{self, Hot};
 use crate::model::{ShortAddress, ShortenError};
-use crate::service::{Shortener, Visit};
+use crate::service::{Errand, Shortener, Visit};
 
 /// Says that a short URL was read from a QR code; the codes made here carry it.
 pub const SCAN_QUERY: &str = "qr=1";
@@ -103,7 +103,8 @@ impl Public {
             Method::GET | Method::HEAD => None,
             _ => return Err(method_not_allowed()),
         };
-        let hot = match shortener.visit(&address, password.as_deref()).await {
+        let errand = if parts.method == Method::HEAD { Errand::Ask } else { Errand::Go };
+        let hot = match shortener.visit(&address, password.as_deref(), errand).await {
             Ok(Visit::To(hot)) => hot,
             Ok(Visit::AskPassword) => return Ok(page::ask_password(StatusCode::OK, false)),
             Err(ShortenError::PasswordNeeded) => {

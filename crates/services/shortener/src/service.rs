@@ -57,6 +57,15 @@ pub struct Created {
     pub is_new: bool,
 }
 
+/// Whether a visitor goes there or only asks where it would lead, as HEAD does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Errand {
+    /// Uses up one of the visits that a link was made for.
+    Go,
+    /// Changes nothing.
+    Ask,
+}
+
 /// Where a visitor is sent.
 #[derive(Clone, Debug)]
 pub enum Visit {
@@ -213,7 +222,8 @@ impl Shortener {
         }
     }
 
-    /// Where a visitor of `address` is sent. Counts nothing: the front door does, when it answers.
+    /// Where a visitor of `address` is sent, or would be. Counts nothing: the front door does, when
+    /// it answers.
     ///
     /// # Errors
     /// [`ShortenError::NotFound`], [`ShortenError::Gone`], [`ShortenError::NotYet`],
@@ -222,6 +232,7 @@ impl Shortener {
         &self,
         address: &ShortAddress,
         password: Option<&str>,
+        errand: Errand,
     ) -> Result<Visit, ShortenError> {
         let now = self.clock.now();
         let is_over = match self.hot.at(address) {
@@ -238,7 +249,7 @@ impl Shortener {
             Ok(Known::Hot(_)) => Err(ShortenError::Gone("has expired")),
             Ok(Known::AbsentUntil(_)) => Err(ShortenError::NotFound(address.code.clone())),
             Err(NotPlain::Refused(refusal)) => Err(refusal),
-            Err(NotPlain::Guarded(link)) => self.visit_guarded(*link, password).await,
+            Err(NotPlain::Guarded(link)) => self.visit_guarded(*link, password, errand).await,
         }
     }
 
@@ -262,6 +273,7 @@ impl Shortener {
         &self,
         link: Link,
         password: Option<&str>,
+        errand: Errand,
     ) -> Result<Visit, ShortenError> {
         if let Some(hash) = &link.password_hash {
             let Some(password) = password else { return Ok(Visit::AskPassword) };
@@ -272,6 +284,7 @@ impl Shortener {
         }
         let id = link.id;
         if link.max_visits.is_some()
+            && errand == Errand::Go
             && !self.sql.write(move |tx| store::take_visit(tx, id)).await.map_err(store_error)?
         {
             return Err(ShortenError::Gone("has been used as often as it may"));

@@ -10,6 +10,8 @@ use crate::clock::Timestamp;
 use crate::namespace::NamespaceName;
 use crate::sql::{Row, SqlError, Tx};
 
+/// What making tokens takes.
+const TOKENS: &str = "platform:tokens";
 /// Characters of a token's name.
 const NAME_LENGTH_MAX: usize = 100;
 /// How long rows of ended tokens stay, so that they are told from unknown ones.
@@ -89,14 +91,16 @@ impl Auth {
     /// Makes a token. This is the only time that it is seen.
     ///
     /// # Errors
-    /// [`AuthError::Missing`] for the anonymous, [`AuthError::Forbidden`] for a scope or namespace
-    /// that `maker` does not have, [`AuthError::Invalid`], [`AuthError::Store`].
+    /// [`AuthError::Missing`] for the anonymous, [`AuthError::Forbidden`] without `platform:tokens`,
+    /// or for a scope or namespace that `maker` does not have, [`AuthError::Invalid`], [`AuthError::Store`].
     pub async fn create_token(
         &self,
         maker: &Principal,
         wanted: NewToken,
     ) -> Result<(TokenInfo, Secret), AuthError> {
         let now = self.0.clock.now();
+        // Whoever may make tokens can outlive their own: not every holder of a token may.
+        maker.require(TOKENS)?;
         check(maker, &wanted, now)?;
         let (id, secret) = token::mint(&self.0.entropy);
         let info = TokenInfo {

@@ -9,7 +9,7 @@ use kit::system::{Ctx, System};
 use kit::telemetry::metrics::Metrics;
 use kit::worker::Workers;
 use shortener::model::{Author, NewLink, ShortAddress, ShortenError};
-use shortener::service::{Shortener, Visit};
+use shortener::service::{Errand, Shortener, Visit};
 use shortener::{Section, Shorteners};
 
 /// One instance, as a process of its own would have it.
@@ -57,7 +57,7 @@ impl Process {
 
     /// Where a visitor of `code` is sent.
     pub(crate) async fn visit(&self, code: &str) -> Result<String, ShortenError> {
-        match self.shortener.visit(&at(code), None).await? {
+        match self.shortener.visit(&at(code), None, Errand::Go).await? {
             Visit::To(hot) => Ok(hot.location.to_str().unwrap().to_owned()),
             Visit::AskPassword => panic!("{code} asks for a password"),
         }
