@@ -60,8 +60,8 @@ pub(crate) struct ShortenerArgs {
     /// Rounds; with a peer, pairs of rounds in turn.
     #[arg(long, default_value = "3", value_parser = parse_rounds)]
     pub(crate) rounds: usize,
-    /// Open loop: requests a second, or `half` for one more round of the target at half the rate
-    /// that the rounds reached.
+    /// Open loop: requests a second, or `half` for further rounds at half the rate that the
+    /// target's rounds reached.
     #[arg(long, value_parser = parse_rate)]
     pub(crate) rate: Option<Rate>,
     /// Links to make and then follow.

@@ -46,7 +46,7 @@ use clap::Parser as _;
 
 use crate::cli::{Cli, Measurement};
 use crate::error::BenchError;
-use crate::report::{Figures, Report};
+use crate::report::{Figures, Machine, Report};
 
 /// Exit status of a run that has no figures; 1 is that of a run with wrong answers.
 const NO_FIGURES: u8 = 2;
@@ -58,8 +58,9 @@ fn main() -> ExitCode {
         Measurement::Platform(args) => args.json,
         Measurement::Generator(args) => args.json,
     };
+    let machine = Machine::this();
     let report = match measure(&command) {
-        Ok(figures) => Report::new(figures),
+        Ok(figures) => Report::new(machine, figures),
         Err(error) => {
             // Nothing is left to be done if standard error is closed as well.
             let _ = writeln!(io::stderr(), "backplane-bench: {error}");

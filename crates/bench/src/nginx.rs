@@ -42,8 +42,11 @@ impl Nginx {
         command.arg("-e").arg(directory.path().join("error.log"));
         let running = Running::start(command, &directory.path().join("output.log"));
         let mut running = running.map_err(with_advice)?;
-        running.wait_until(START_TIMEOUT, || TcpStream::connect(("127.0.0.1", port)).ok())?;
-        Ok(Self { running: Some(running), port, _directory: directory })
+        let ready =
+            running.wait_until(START_TIMEOUT, || TcpStream::connect(("127.0.0.1", port)).ok());
+        // Made before an error returns, so that its end is orderly in that case too.
+        let nginx = Self { running: Some(running), port, _directory: directory };
+        ready.map(|_| nginx)
     }
 
     /// Where it listens.

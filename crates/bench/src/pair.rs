@@ -23,8 +23,7 @@ impl Side {
         Self { name: name.to_owned(), median_requests_per_s: median(rates), rounds }
     }
 
-    /// No round had a wrong, refused or missing answer.
-    pub(crate) fn is_clean(&self) -> bool {
+    fn is_clean(&self) -> bool {
         self.rounds.iter().all(Measured::is_clean)
     }
 }
@@ -40,6 +39,13 @@ pub(crate) struct Paired {
     pub(crate) ratios: Vec<f64>,
     /// The middle one.
     pub(crate) median_ratio: Option<f64>,
+}
+
+impl Paired {
+    /// Neither side had a wrong, refused or missing answer.
+    pub(crate) fn is_clean(&self) -> bool {
+        self.target.is_clean() && self.peer.as_ref().is_none_or(Side::is_clean)
+    }
 }
 
 /// One side's name and how to run one round of it.

@@ -16,7 +16,7 @@ use crate::shortener::ShortenerFigures;
 use crate::startup::{Spread, StartFigures};
 
 /// The machine that was measured.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub(crate) struct Machine {
     /// Cores that this process may use.
     pub(crate) cores: usize,
@@ -24,18 +24,23 @@ pub(crate) struct Machine {
     pub(crate) cpu: String,
     /// Kernel release.
     pub(crate) kernel: String,
+    /// Processes that wanted to run, over the minute before the measurement. On an idle machine it
+    /// is near 0; above that, other work took part in every figure.
+    pub(crate) load_average: f64,
 }
 
 impl Machine {
-    /// This one; words that cannot be read are `unknown`.
+    /// This one, now; words that cannot be read are `unknown`, and a load average is 0.
     pub(crate) fn this() -> Self {
         let unknown = || "unknown".to_owned();
         let cpu_info = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
         let kernel = fs::read_to_string("/proc/sys/kernel/osrelease");
+        let load_average = fs::read_to_string("/proc/loadavg").unwrap_or_default();
         Self {
             cores: std::thread::available_parallelism().map_or(1, usize::from),
             cpu: parse_cpu_model(&cpu_info).map_or_else(unknown, str::to_owned),
             kernel: kernel.map_or_else(|_| unknown(), |kernel| kernel.trim().to_owned()),
+            load_average: parse_load_average(&load_average).unwrap_or_default(),
         }
     }
 }
@@ -43,6 +48,10 @@ impl Machine {
 fn parse_cpu_model(cpu_info: &str) -> Option<&str> {
     let line = cpu_info.lines().find(|line| line.starts_with("model name"))?;
     line.split_once(':').map(|(_, model)| model.trim())
+}
+
+fn parse_load_average(text: &str) -> Option<f64> {
+    text.split(' ').next()?.parse().ok()
 }
 
 /// What a subcommand found.
@@ -70,18 +79,15 @@ pub(crate) struct Report {
 }
 
 impl Report {
-    /// A report of this machine.
-    pub(crate) fn new(figures: Figures) -> Self {
+    /// A report of what was found on `machine`.
+    pub(crate) fn new(machine: Machine, figures: Figures) -> Self {
         let clean = match &figures {
             Figures::Shortener(figures) => figures.is_clean(),
             // A refused request is an error there, so figures are clean when they exist.
             Figures::Platform(_) => true,
-            Figures::Generator(figures) => {
-                figures.rounds.target.is_clean()
-                    && figures.rounds.peer.as_ref().is_none_or(Side::is_clean)
-            }
+            Figures::Generator(figures) => figures.rounds.is_clean(),
         };
-        Self { machine: Machine::this(), figures, clean }
+        Self { machine, figures, clean }
     }
 
     /// Writes it as JSON, on several lines.
@@ -98,8 +104,8 @@ impl Report {
     /// # Errors
     /// As `out` gives them.
     pub(crate) fn write_text(&self, out: &mut impl Write) -> io::Result<()> {
-        let Machine { cores, cpu, kernel } = &self.machine;
-        writeln!(out, "machine: {cores} cores, {cpu}, Linux {kernel}")?;
+        let Machine { cores, cpu, kernel, load_average } = &self.machine;
+        writeln!(out, "machine: {cores} cores, {cpu}, Linux {kernel}, load {load_average:.2}")?;
         match &self.figures {
             Figures::Shortener(figures) => write_shortener(out, figures)?,
             Figures::Platform(figures) => write_platform(out, figures)?,
@@ -130,9 +136,9 @@ fn write_shortener(out: &mut impl Write, figures: &ShortenerFigures) -> io::Resu
     if let Some(rounds) = &figures.rounds {
         write_rounds(out, rounds)?;
     }
-    if let Some(measured) = &figures.at_half_rate {
-        writeln!(out, "open loop at half that rate, latency from the time each was due:")?;
-        write_row(out, "target", measured)?;
+    if let Some(rounds) = &figures.at_half_rate {
+        writeln!(out, "open loop at half the target's rate, latency from when each was due:")?;
+        write_rounds(out, rounds)?;
     }
     if let Some(swept) = &figures.swept {
         let Measured { answers, wrong, .. } = swept;
@@ -261,7 +267,7 @@ mod tests {
         let wrk = Contender { name: "wrk", run: Box::new(run) };
         let rounds = pair::run(1, own, Some(wrk)).expect("no round fails");
         let figures = GeneratorFigures { connections: 64, threads: 1, rounds };
-        Report::new(Figures::Generator(figures))
+        Report::new(Machine::this(), Figures::Generator(figures))
     }
 
     #[test]
@@ -288,9 +294,10 @@ mod tests {
     }
 
     #[test]
-    fn reads_the_cpu_model() {
+    fn reads_the_cpu_model_and_the_load() {
         let info = "processor\t: 0\nmodel name\t: AMD EPYC\nflags\t: fpu\n";
         assert_eq!(parse_cpu_model(info), Some("AMD EPYC"));
         assert_eq!(parse_cpu_model("processor: 0\n"), None);
+        assert_eq!(parse_load_average("2.71 1.81 1.09 3/200 999\n"), Some(2.71));
     }
 }

@@ -43,8 +43,8 @@ pub(crate) struct ShortenerFigures {
     pub(crate) prepared: Option<Measured>,
     /// The rounds; `None` for `idle`.
     pub(crate) rounds: Option<Paired>,
-    /// The open loop at half the rate of the rounds.
-    pub(crate) at_half_rate: Option<Measured>,
+    /// Open loops of both sides at half the rate that the target's rounds reached.
+    pub(crate) at_half_rate: Option<Paired>,
     /// Every link followed once after the rounds, when their tool checks no targets.
     pub(crate) swept: Option<Measured>,
     /// Whether clicks were counted.
@@ -58,10 +58,9 @@ pub(crate) struct ShortenerFigures {
 impl ShortenerFigures {
     /// Every answer was right and every click counted.
     pub(crate) fn is_clean(&self) -> bool {
-        let rounds = self.rounds.as_ref();
-        let sides = rounds.map(|rounds| (&rounds.target, rounds.peer.as_ref()));
-        let measured = [&self.prepared, &self.at_half_rate, &self.swept];
-        sides.is_none_or(|(target, peer)| target.is_clean() && peer.is_none_or(|p| p.is_clean()))
+        let paired = [&self.rounds, &self.at_half_rate];
+        let measured = [&self.prepared, &self.swept];
+        paired.into_iter().flatten().all(Paired::is_clean)
             && measured.into_iter().flatten().all(Measured::is_clean)
             && self.clicks.as_ref().is_none_or(|clicks| clicks.settled_after_ms.is_some())
     }
@@ -135,18 +134,18 @@ fn measure(args: &ShortenerArgs, figures: &mut ShortenerFigures) -> Result<(), B
         Some(Rate::PerSecond(rate_per_s)) => Pace::Open { rate_per_s },
         Some(Rate::Half) | None => Pace::Closed,
     };
-    let contender = |server: &'_ Server| {
-        let (name, server) = (server.name, server.clone());
-        Contender { name, run: Box::new(move || server.round(args, args.tool, pace)) }
+    let peer_server = peer.as_ref().map(|(server, _nginx)| server);
+    let both = |tool, pace| {
+        let contender = |server: &Server| {
+            let (name, server) = (server.name, server.clone());
+            Contender { name, run: Box::new(move || server.round(args, tool, pace)) }
+        };
+        pair::run(args.rounds, contender(&target), peer_server.map(contender))
     };
-    let rounds = pair::run(
-        args.rounds,
-        contender(&target),
-        peer.as_ref().map(|(server, _nginx)| contender(server)),
-    )?;
+    let rounds = both(args.tool, pace)?;
     if args.rate == Some(Rate::Half) {
-        let pace = Pace::Open { rate_per_s: rounds.target.median_requests_per_s / 2.0 };
-        figures.at_half_rate = Some(target.round(args, Tool::Own, pace)?);
+        let rate_per_s = (rounds.target.median_requests_per_s / 2.0).max(1.0);
+        figures.at_half_rate = Some(both(Tool::Own, Pace::Open { rate_per_s })?);
     }
     if args.tool == Tool::Wrk {
         figures.swept = Some(target.follow_each_once(args)?);

@@ -24,14 +24,27 @@ pub enum DataDirError {
     Newer(PathBuf, u32),
     #[error("{0} is no data directory: it holds other files; choose an empty one (data.dir)")]
     Foreign(PathBuf),
+    #[error("{0} cannot be written: {1}; make it writable or choose another (data.dir)")]
+    ReadOnly(PathBuf, io::Error),
     #[error("{0}: {1} (data.dir)")]
     Io(PathBuf, io::Error),
+}
+
+impl DataDirError {
+    fn of(path: &Path, error: io::Error) -> Self {
+        match error.kind() {
+            io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
+                Self::ReadOnly(path.to_owned(), error)
+            }
+            _ => Self::Io(path.to_owned(), error),
+        }
+    }
 }
 
 impl DataDir {
     /// Takes `path` for this process, making it if it is not there.
     pub fn take(path: &Path) -> Result<Self, DataDirError> {
-        let refused = |error| DataDirError::Io(path.to_owned(), error);
+        let refused = |error| DataDirError::of(path, error);
         fs::create_dir_all(path).map_err(refused)?;
         let is_new = check_format(path)?;
         let mut options = OpenOptions::new();
@@ -71,11 +84,11 @@ pub fn check_format(path: &Path) -> Result<bool, DataDirError> {
             }
         }
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            let refused = |error| DataDirError::Io(path.to_owned(), error);
+            let refused = |error| DataDirError::of(path, error);
             let mut entries = fs::read_dir(path).map_err(refused)?;
             let other = entries.any(|entry| entry.is_ok_and(|entry| entry.file_name() != "LOCK"));
             if other { Err(DataDirError::Foreign(path.to_owned())) } else { Ok(true) }
         }
-        Err(error) => Err(DataDirError::Io(path.to_owned(), error)),
+        Err(error) => Err(DataDirError::of(path, error)),
     }
 }

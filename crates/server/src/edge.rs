@@ -41,8 +41,18 @@ impl Edge {
 }
 
 /// First segments that are never codes; the shortener reserves them as aliases.
-const OWN_PATHS: &[&str] =
-    &["openapi.json", "metrics", "healthz", "readyz", "shorturl", "domains", "blocklist"];
+const OWN_PATHS: &[&str] = &[
+    "openapi.json",
+    "metrics",
+    "healthz",
+    "readyz",
+    "shorturl",
+    "domains",
+    "blocklist",
+    "import",
+    "export",
+    "yourls-api.php",
+];
 
 impl Handler for Edge {
     fn fast(&self, request: &http::Request<Incoming>, peer: &Peer) -> Option<Response> {

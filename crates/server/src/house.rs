@@ -3,10 +3,10 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use kit::auth::{Auth, AuthSettings, Mode, Secret};
-use kit::clock::Clock;
+use kit::clock::{Clock, Stopwatch};
 use kit::door::Door;
 use kit::entropy::Entropy;
 use kit::files::{Files, Store};
@@ -28,6 +28,9 @@ use crate::settings::{Settings, SettingsError};
 
 /// How often credentials that no longer count are removed.
 const SWEEP_EVERY: Duration = Duration::from_secs(3_600);
+
+/// How often certificate files are looked at for a change.
+const CERTIFICATES_EVERY: Duration = Duration::from_secs(30);
 
 /// A running house.
 pub struct House {
@@ -52,6 +55,8 @@ pub enum StartError {
     Namespace(#[from] kit::namespace::NamespaceError),
     #[error("auth cannot start: {0} (setting data.dir)")]
     Auth(kit::sql::SqlError),
+    #[error("auth cannot start: {0} (setting data.sql)")]
+    AuthServer(kit::sql::SqlError),
     #[error(transparent)]
     Bind(#[from] kit::http::BindError),
     #[error(transparent)]
@@ -83,7 +88,7 @@ impl House {
         manner: Manner,
         metrics: Metrics,
     ) -> Result<Self, StartError> {
-        let started = Instant::now();
+        let started = Stopwatch::start();
         let short = settings.shortener.clone().check().map_err(StartError::Refused)?;
 
         // ---- State and credentials ----
@@ -103,17 +108,16 @@ impl House {
         let rooms = Rooms::new(shorteners, Arc::clone(&ground.namespaces));
         let public = Public::new(rooms.clone(), Arc::clone(&hosts), &ground.metrics);
         let door = Door { rooms, auth: ground.auth.clone(), hosts };
-        let (short_router, short_api) = shortener::http::router(door).split_for_parts();
+        let (short_router, short_api) = shortener::http::router(door.clone()).split_for_parts();
+        let short_router = short_router.merge(shortener::http::compatible(door));
 
         // ---- Front doors: all addresses are taken before the first request is answered ----
         let tls = load_tls(settings)?;
+        if let Some(tls) = &tls {
+            keep_certificates_fresh(tls, &workers);
+        }
         let edge = bind(&edge_bind(settings, "edge", "edge.listen", &settings.edge.listen)).await?;
-        let own = match settings.shortener.listen.as_str() {
-            "" => None,
-            listen => {
-                Some(bind(&edge_bind(settings, "shortener", "shortener.listen", listen)).await?)
-            }
-        };
+        let own = bind_own_address(settings).await?;
         let (edge_address, own_address) = (edge.address(), own.as_ref().map(Bound::address));
         let platform = Platform {
             namespaces: Arc::clone(&ground.namespaces),
@@ -183,6 +187,17 @@ fn open_ground(
     Ok(Ground { data, control, namespaces, auth, metrics })
 }
 
+/// A renewed certificate is used without a restart.
+fn keep_certificates_fresh(tls: &Tls, workers: &Workers) {
+    let tls = tls.clone();
+    workers.every("tls: read certificates", CERTIFICATES_EVERY, move || {
+        if let Err(error) = tls.reload() {
+            tracing::error!(%error, "the certificates in use stay");
+        }
+        std::future::ready(())
+    });
+}
+
 fn sweep_credentials(auth: &Auth, workers: &Workers) {
     let auth = auth.clone();
     workers.every("auth: forget dead tokens", SWEEP_EVERY, move || {
@@ -213,8 +228,11 @@ fn open_namespaces(
 fn open_control(settings: &Settings, data: &Path, control: &Files) -> Result<Db, StartError> {
     if !settings.data.sql.is_empty() {
         let schema = "backplane_auth".to_owned();
-        return Db::open_postgres(&settings.data.sql, schema, Auth::MIGRATIONS)
-            .map_err(StartError::Auth);
+        // The client runs a runtime of its own, which must not begin inside this one.
+        return tokio::task::block_in_place(|| {
+            Db::open_postgres(&settings.data.sql, schema, Auth::MIGRATIONS)
+        })
+        .map_err(StartError::AuthServer);
     }
     let folder = data.join("control");
     std::fs::create_dir_all(&folder)
@@ -269,6 +287,15 @@ fn edge_bind(
         header_timeout_ms: settings.edge.header_timeout_ms,
         idle_timeout_ms: settings.edge.idle_timeout_ms,
     }
+}
+
+async fn bind_own_address(settings: &Settings) -> Result<Option<Bound>, StartError> {
+    let listen = &settings.shortener.listen;
+    if listen.is_empty() {
+        return Ok(None);
+    }
+    let wanted = edge_bind(settings, "shortener", "shortener.listen", listen);
+    Ok(Some(bind(&wanted).await?))
 }
 
 fn layering(settings: &Settings, metrics: &Metrics) -> Result<LayerSettings, StartError> {

@@ -8,12 +8,12 @@ mod users;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Instant;
 
 use axum::Router;
 use axum::extract::FromRequestParts;
 use http::request::Parts;
 use kit::auth::{Auth, Mode, Principal};
+use kit::clock::Stopwatch;
 use kit::files::Files;
 use kit::http::{Peer, Problem, openapi};
 use kit::namespace::Namespaces;
@@ -33,7 +33,7 @@ pub struct Platform {
     pub data: Arc<DataDir>,
     /// The stores beside the namespaces.
     pub control: Files,
-    pub started: Instant,
+    pub started: Stopwatch,
     pub scheme: &'static str,
     pub edge: SocketAddr,
     pub shortener: Option<SocketAddr>,

@@ -13,6 +13,8 @@ use thiserror::Error;
 /// Variables that are no settings: names of tests and tools.
 const OTHER_VARIABLES: &[&str] = &[
     "BACKPLANE_BIN",
+    "BACKPLANE_CACHE",
+    "BACKPLANE_TEST_LONG",
     "BACKPLANE_TEST_POSTGRES",
     "BACKPLANE_TARGET",
     "BACKPLANE_URL",

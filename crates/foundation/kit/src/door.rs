@@ -99,18 +99,14 @@ impl Hosts {
     /// The namespace that `host` (with or without a port) stands for; `default` for all others.
     pub fn namespace_of(&self, host: &str) -> NamespaceName {
         let host = host_without_port(host);
-        if let Some(namespace) = self.namespaces.get(&*host.to_ascii_lowercase()) {
+        if !self.namespaces.is_empty()
+            && let Some(namespace) = self.namespaces.get(&*host.to_ascii_lowercase())
+        {
             return namespace.clone();
         }
         let label = host.strip_suffix(".localhost").filter(|_| self.localhost);
         let named = label.and_then(|label| label.parse().ok());
         named.unwrap_or_else(NamespaceName::default_name)
-    }
-
-    /// Whether every host stands for `default`: then nobody needs to look at it.
-    pub fn is_trivial_for(&self, host: &str) -> bool {
-        self.namespaces.is_empty()
-            && !(self.localhost && host_without_port(host).ends_with(".localhost"))
     }
 }
 

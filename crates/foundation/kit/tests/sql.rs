@@ -14,7 +14,8 @@ const SCHEMA: &[Migration] = &[
     Migration {
         number: 1,
         name: "accounts",
-        sql: "CREATE TABLE account (id BIGINT PRIMARY KEY, name TEXT NOT NULL, balance BIGINT NOT NULL)",
+        sql: "CREATE TABLE account (
+                  id BIGINT PRIMARY KEY, name TEXT NOT NULL, balance BIGINT NOT NULL)",
     },
     Migration {
         number: 2,

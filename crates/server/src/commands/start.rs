@@ -1,7 +1,6 @@
 //! `dev` and `serve`.
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use kit::auth::Mode;
 use kit::http::Tls;
@@ -17,8 +16,6 @@ use crate::house::{House, Manner};
 use crate::ready;
 use crate::settings::{Settings, Sources, layered};
 
-/// How often certificate files are looked at for a change.
-const CERTIFICATES_EVERY: Duration = Duration::from_secs(30);
 const SYSTEMS: &[&str] = &["shortener"];
 
 /// Everything for development: temporary state unless told, loopback only, known credentials.
@@ -162,16 +159,13 @@ impl Signals {
         })
     }
 
-    /// Returns when it is time to stop; meanwhile certificates are read again on SIGHUP and now
-    /// and then, so that a renewed one is used without a restart.
+    /// Returns when it is time to stop; meanwhile certificates are read again on SIGHUP.
     async fn wait(&mut self, tls: Option<&Tls>) {
-        let mut every = tokio::time::interval(CERTIFICATES_EVERY);
         loop {
             tokio::select! {
                 _ = self.terminate.recv() => return,
                 _ = self.interrupt.recv() => return,
                 _ = self.hangup.recv() => {}
-                _ = every.tick() => {}
             }
             if let Some(Err(error)) = tls.map(Tls::reload) {
                 tracing::error!(%error, "the certificates in use stay");

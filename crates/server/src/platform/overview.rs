@@ -1,7 +1,5 @@
 //! Whether the house is well, and how busy.
 
-use std::time::Instant;
-
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::header;
@@ -30,7 +28,8 @@ pub(super) async fn ready() -> &'static str {
 
 /// All metrics, as OpenMetrics text.
 #[utoipa::path(get, path = "/metrics", tag = "platform",
-    responses((status = 200, description = "OpenMetrics 1.0", body = String)))]
+    responses((status = 200, description = "OpenMetrics 1.0", body = String,
+        content_type = "application/openmetrics-text")))]
 pub(super) async fn metrics(State(platform): State<Platform>) -> Response {
     let headers = [(header::CONTENT_TYPE, OPENMETRICS_CONTENT_TYPE)];
     (headers, platform.metrics.encode()).into_response()
@@ -145,7 +144,6 @@ pub(super) async fn overview(
 fn system(platform: &Platform, name: &str) -> SystemAnswer {
     let reds: Vec<Red> =
         platform.metrics.reds().into_iter().filter(|red| red.system() == name).collect();
-    let now = Instant::now();
     let mut answer = SystemAnswer {
         name: name.to_owned(),
         state: "idle",
@@ -159,7 +157,7 @@ fn system(platform: &Platform, name: &str) -> SystemAnswer {
         errors_total: 0,
     };
     for red in reds {
-        let ((recent, window), total) = (red.recent(now), red.summary());
+        let ((recent, window), total) = (red.recent_now(), red.summary());
         let seconds = window.as_secs_f64().max(0.001);
         answer.requests_per_second += recent.requests as f64 / seconds;
         answer.errors_per_second += recent.errors as f64 / seconds;

@@ -81,12 +81,6 @@ impl Aggregator {
         self.batch.clicks
     }
 
-    /// How many links they belong to, which is what memory they take.
-    #[must_use]
-    pub fn links_pending(&self) -> usize {
-        self.batch.links.len()
-    }
-
     /// The batch so far; the next click begins a new one.
     #[must_use]
     pub fn take(&mut self) -> Batch {

@@ -17,16 +17,13 @@ pub const RECENT_MAX: i64 = 1_000;
 /// See [`SqlError`].
 pub fn write(tx: &mut Tx<'_>, link_id: i64, batch: &LinkBatch) -> Result<(), SqlError> {
     let total: u64 = batch.hours.values().map(Tally::total).sum();
-    let before = "SELECT clicks FROM link WHERE id = ?1";
-    let Some(before) = tx.find(before, &[link_id.into()], |row| row.get::<i64>(0))? else {
+    let add = "UPDATE link SET clicks = clicks + ?2,
+             last_used_at = CASE WHEN last_used_at < ?3 THEN ?3 ELSE last_used_at END
+         WHERE id = ?1 RETURNING clicks";
+    let parameters = [link_id.into(), signed(total).into(), batch.last_click_us.into()];
+    let Some(clicks) = tx.find(add, &parameters, |row| row.get::<i64>(0))? else {
         return Ok(());
     };
-    tx.execute(
-        "UPDATE link SET clicks = clicks + ?2,
-             last_used_at = CASE WHEN last_used_at < ?3 THEN ?3 ELSE last_used_at END
-         WHERE id = ?1",
-        &[link_id.into(), signed(total).into(), batch.last_click_us.into()],
-    )?;
     for (hour, tally) in &batch.hours {
         tx.execute(
             "INSERT INTO click_hour (link_id, hour, people, bots, scans)
@@ -45,7 +42,7 @@ pub fn write(tx: &mut Tx<'_>, link_id: i64, batch: &LinkBatch) -> Result<(), Sql
     for (day, clicks) in &batch.days {
         write_day(tx, link_id, *day, clicks)?;
     }
-    write_recent(tx, link_id, before + signed(total), batch)
+    write_recent(tx, link_id, clicks, batch)
 }
 
 fn write_day(tx: &mut Tx<'_>, link_id: i64, day: i64, clicks: &DayBatch) -> Result<(), SqlError> {
@@ -136,6 +133,9 @@ fn write_recent(
                 click.scan.into(),
             ],
         )?;
+    }
+    if last <= RECENT_MAX {
+        return Ok(());
     }
     let old = "DELETE FROM click_recent WHERE link_id = ?1 AND sequence <= ?2";
     tx.execute(old, &[link_id.into(), (last - RECENT_MAX).into()]).map(drop)

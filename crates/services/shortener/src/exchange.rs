@@ -123,19 +123,31 @@ pub enum RowProblem {
     },
 }
 
-type Rows<'a> = Box<dyn Iterator<Item = Result<LinkRecord, RowError>> + Send + 'a>;
+/// Each link with the line it begins on.
+type Rows<'a> = Box<dyn Iterator<Item = Result<(u64, LinkRecord), RowError>> + Send + 'a>;
 
 /// The links of a file, in its order.
 pub struct Import<'a> {
     format: Format,
     rows: Rows<'a>,
+    line: u64,
 }
 
-impl Import<'_> {
+impl<'a> Import<'a> {
+    fn new(format: Format, rows: Rows<'a>) -> Self {
+        Self { format, rows, line: 0 }
+    }
+
     /// What the file was taken for.
     #[must_use]
     pub fn format(&self) -> Format {
         self.format
+    }
+
+    /// The line that the link given last begins on, from 1; 0 before the first.
+    #[must_use]
+    pub fn line(&self) -> u64 {
+        self.line
     }
 }
 
@@ -143,7 +155,10 @@ impl Iterator for Import<'_> {
     type Item = Result<LinkRecord, RowError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        self.rows.next()
+        Some(self.rows.next()?.map(|(line, link)| {
+            self.line = line;
+            link
+        }))
     }
 }
 
@@ -164,7 +179,7 @@ pub fn import<'a>(mut file: impl Read + Send + 'a) -> Result<Import<'a>, ImportE
     let whole = Cursor::new(head.clone()).chain(file);
     match (is_json, is_sql) {
         (true, _) => Ok(json_rows::open(whole, &head)),
-        (_, true) => Ok(Import { format: Format::YourlsSql, rows: sql_rows::open(whole) }),
+        (_, true) => Ok(Import::new(Format::YourlsSql, sql_rows::open(whole))),
         _ => csv_rows::open(whole, &head),
     }
 }

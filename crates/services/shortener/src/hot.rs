@@ -112,7 +112,7 @@ impl HotLinks {
         address: &ShortAddress,
         load: impl Future<Output = Result<Known, E>>,
     ) -> Result<Known, E> {
-        match self.0.get_value_or_guard_async(&*key_of(address)).await {
+        match self.0.get_value_or_guard_async(&*key(address)).await {
             Ok(known) => Ok(known),
             Err(guard) => {
                 let known = load.await?;
@@ -123,9 +123,14 @@ impl HotLinks {
         }
     }
 
+    /// What is known of the code at `address`.
+    pub fn at(&self, address: &ShortAddress) -> Option<Known> {
+        self.get(&key(address))
+    }
+
     /// The code was created, changed or deleted.
     pub fn forget(&self, address: &ShortAddress) {
-        self.0.remove(&*key_of(address));
+        self.0.remove(&*key(address));
     }
 
     /// Something changed that concerns many codes.
@@ -134,13 +139,14 @@ impl HotLinks {
     }
 }
 
-/// The service's own domain is the common case: its codes are keys as they are.
-pub fn key_of(address: &ShortAddress) -> Cow<'_, str> {
-    if address.domain.is_empty() {
-        Cow::Borrowed(&address.code)
-    } else {
-        Cow::Owned(format!("{}/{}", address.domain, address.code))
-    }
+/// What `code` on `domain` is kept under. The service's own domain (empty) is the common case: its
+/// codes are keys as they are.
+pub fn key_of<'a>(domain: &str, code: &'a str) -> Cow<'a, str> {
+    if domain.is_empty() { Cow::Borrowed(code) } else { Cow::Owned(format!("{domain}/{code}")) }
+}
+
+fn key(address: &ShortAddress) -> Cow<'_, str> {
+    key_of(&address.domain, &address.code)
 }
 
 /// An unknown code, remembered from `now` on.

@@ -1,5 +1,6 @@
 //! The REST front door: the requirement's API, both path styles, and what goes with it.
 
+mod exchange;
 mod hosts;
 mod insight;
 mod links;
@@ -40,6 +41,8 @@ pub fn router(door: Door<Shorteners>) -> OpenApiRouter {
         .routes(routes!(insight::stats))
         .routes(routes!(insight::visits))
         .routes(routes!(insight::qr))
+        .routes(routes!(exchange::take_in))
+        .routes(routes!(exchange::give_out))
         .routes(routes!(hosts::domains, hosts::add_domain))
         .routes(routes!(hosts::remove_domain))
         .routes(routes!(hosts::blocked, hosts::block))
@@ -48,13 +51,26 @@ pub fn router(door: Door<Shorteners>) -> OpenApiRouter {
         .with_state(door)
 }
 
+/// Every door on links: the API of our own and those of other shorteners.
+pub fn doors(door: Door<Shorteners>) -> axum::Router {
+    let own: axum::Router = router(door.clone()).into();
+    own.merge(compatible(door))
+}
+
+/// The doors that speak as other shorteners. Their makers describe them; we add no description.
+pub fn compatible(door: Door<Shorteners>) -> axum::Router {
+    crate::bitly::router(door.clone())
+        .merge(crate::yourls::router(door.clone()))
+        .merge(crate::shlink::router(door))
+}
+
 /// A caller with what the service wants to know of it.
 pub(crate) struct Asking {
     pub(crate) shortener: Arc<Shortener>,
     pub(crate) author: Author,
     /// What short URLs begin with for this caller.
     pub(crate) base: String,
-    principal: Arc<kit::auth::Principal>,
+    pub(crate) principal: Arc<kit::auth::Principal>,
 }
 
 impl FromRequestParts<Door<Shorteners>> for Asking {

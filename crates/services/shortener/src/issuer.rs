@@ -186,7 +186,8 @@ fn store_mark(tx: &mut Tx<'_>, checkpoint: Checkpoint) -> Result<(), MarkError> 
     Ok(save(tx, &row)?)
 }
 
-/// At the `first` lease what the owner still holds from before a restart; else a range given back, else a new one.
+/// At the `first` lease what the owner still holds from before a restart; else a range that was
+/// given back, else a new one.
 fn lease_in(
     tx: &mut Tx<'_>,
     owner: &str,

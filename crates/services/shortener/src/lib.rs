@@ -1,16 +1,17 @@
 //! Short links: a long URL becomes a short one, and everyone who opens it is sent on and counted.
 //!
-//! Write path: [`http`] (or the doors that speak as Bitly, YOURLS and Shlink) → [`service`] →
-//! [`target`] checks the long URL → [`issuer`] takes a number from [`ranges`], hides it by a
-//! [`permutation`] and writes it in [`base62`] → [`store`].
+//! Write path: [`http`] (or the doors that speak as Bitly, YOURLS and Shlink) calls [`service`];
+//! [`target`] checks the long URL; [`issuer`] takes a number from [`ranges`], hides it by a
+//! [`permutation`] and writes it in [`base62`]; [`store`] keeps it.
 //!
-//! Read path: [`public`] → [`hot`] answers from memory, else [`service`] → [`store`]; the click is
-//! added up by [`clicks`] and written by [`click_store`] twice a second.
+//! Read path: [`public`] answers from [`hot`], else asks [`service`] and [`store`]; the click is
+//! [`gathered`], and added up by [`clicks`] and written by [`click_store`] twice a second.
 //!
-//! Beside them: [`insight`], [`stats`] and [`agent`], [`referrer`], [`country`] for what clicks
-//! tell; [`qr`]; [`admin`] for domains and blocked hosts; [`codes`] and [`hash_code`] for codes made
-//! from hashes; [`invalidation`] for several processes on one database; [`invariants`] for what
-//! holds of the rows.
+//! Beside them: [`insight`] and [`stats`] tell of clicks what [`agent`], [`referrer`] and
+//! [`country`] made of their headers; [`qr`] draws; [`exchange`] moves links in and out; [`admin`]
+//! keeps domains and blocked hosts; [`codes`] and [`hash_code`] make codes from hashes;
+//! [`invalidation`] is for several processes on one database;
+//! [`invariants`] names what holds of the rows.
 //!
 //! A mapping is in the store before it is acknowledged, and a redirect never waits for a count.
 //! The mechanisms read no clock and do no I/O.
@@ -18,22 +19,28 @@
 pub mod admin;
 pub mod agent;
 pub mod base62;
+pub mod bitly;
 pub mod click_batch;
 pub mod click_store;
 pub mod clicks;
 pub mod code;
 pub mod codes;
 pub mod country;
+mod doors;
 pub mod exchange;
+pub mod gathered;
 pub mod hash_code;
 pub mod hot;
 pub mod http;
 pub mod insight;
+pub mod intake;
 pub mod invalidation;
 pub mod invariants;
 pub mod issuer;
 mod limit;
+pub mod listing;
 pub mod model;
+pub mod outflow;
 pub mod permutation;
 pub mod public;
 pub mod qr;
@@ -41,10 +48,12 @@ pub mod ranges;
 pub mod referrer;
 pub mod service;
 pub mod settings;
+pub mod shlink;
 pub mod stats;
 pub mod store;
 mod system;
 pub mod target;
+pub mod yourls;
 
 pub use settings::{Section, Settings};
 pub use system::Shorteners;

@@ -7,12 +7,12 @@ mod page;
 
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::Instant;
 
 use axum::body::Body;
 use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use kit::clock::Stopwatch;
 use kit::door::{Hosts, host_of, host_without_port};
 use kit::http::{Peer, Problem};
 use kit::system::Rooms;
@@ -22,7 +22,7 @@ use crate::Shorteners;
 use crate::clicks::Visitor;
 use crate::code::MAX_ALIAS_LEN;
 use crate::country::{Country, KNOWN_HEADERS};
-use crate::hot::Hot;
+use crate::hot::{self, Hot};
 use crate::model::{ShortAddress, ShortenError};
 use crate::service::{Shortener, Visit};
 
@@ -57,21 +57,19 @@ impl Public {
     /// Cost: two look-ups by name, one by code, one addition to the clicks; it allocates the
     /// answer's header table and nothing else.
     pub fn fast<B>(&self, request: &http::Request<B>, peer: &Peer) -> Option<Response> {
-        let began = Instant::now();
+        let began = Stopwatch::start();
         if request.method() != Method::GET {
             return None;
         }
         let code = code_of(request.uri().path())?;
         let host = host_of(request.headers(), request.uri());
-        if !self.hosts.is_trivial_for(host) {
-            return None;
-        }
-        let shortener = self.rooms.opened(&kit::namespace::NamespaceName::default_name())?;
-        if shortener.has_domains() {
-            return None;
-        }
+        let shortener = self.rooms.opened(&self.hosts.namespace_of(host))?;
+        let domain = shortener.domain_of(host);
         let now = shortener.clock.now();
-        let hot = shortener.visit_cached(code, now)?;
+        let hot = match domain.is_empty() {
+            true => shortener.visit_cached(code, now)?,
+            false => shortener.visit_cached(&hot::key_of(&domain, code), now)?,
+        };
         let query = request.uri().query();
         let response = redirect(&shortener, &hot, query)?;
         let visitor = visitor_of(&shortener, request.headers(), query, peer);
@@ -82,7 +80,7 @@ impl Public {
 
     /// Answers in its own time: GET and HEAD, and POST of the password form.
     pub async fn visit(&self, request: Request, peer: Peer) -> Response {
-        let began = Instant::now();
+        let began = Stopwatch::start();
         let response = match self.answer(request, peer).await {
             Ok(response) => response,
             Err(problem) => problem.into_response(),
@@ -221,10 +219,6 @@ fn method_not_allowed() -> Problem {
 }
 
 impl Shortener {
-    fn has_domains(&self) -> bool {
-        !self.domains.load().is_empty()
-    }
-
     /// The branded domain that `host` is, or empty.
     pub(crate) fn domain_of(&self, host: &str) -> String {
         let domains = self.domains.load();

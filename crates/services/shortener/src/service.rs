@@ -161,7 +161,7 @@ impl Shortener {
             })
     }
 
-    fn link_of(
+    pub(crate) fn link_of(
         &self,
         new: &NewLink,
         author: &Author,
@@ -224,7 +224,7 @@ impl Shortener {
         password: Option<&str>,
     ) -> Result<Visit, ShortenError> {
         let now = self.clock.now();
-        let is_over = match self.hot.get(&hot::key_of(address)) {
+        let is_over = match self.hot.at(address) {
             Some(Known::Hot(hot)) => !hot.use_at(now),
             Some(Known::AbsentUntil(until)) => until <= now,
             None => false,
@@ -532,14 +532,14 @@ fn apply(link: &mut Link, change: &LinkChange, now: Timestamp) {
     }
 }
 
-fn unique(tags: &[String]) -> Vec<String> {
+pub(crate) fn unique(tags: &[String]) -> Vec<String> {
     let mut tags = tags.to_vec();
     tags.sort_unstable();
     tags.dedup();
     tags
 }
 
-fn check_texts(title: Option<&str>, tags: &[String]) -> Result<(), ShortenError> {
+pub(crate) fn check_texts(title: Option<&str>, tags: &[String]) -> Result<(), ShortenError> {
     let refused = |field, what: String| Err(ShortenError::Field { field, what });
     let plain = |text: &str| !text.chars().any(char::is_control);
     if let Some(title) = title

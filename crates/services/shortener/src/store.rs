@@ -7,15 +7,19 @@ use crate::model::{Link, LinkState, Redirect, ShortAddress};
 
 /// The columns of [`read_link`], in its order.
 macro_rules! select_link {
-    ($rest:literal) => {
+    ($($rest:expr),+) => {
         concat!(
             "SELECT id, domain, code, long_url, title, redirect, forward_query, created_by, ",
             "created_at, updated_at, valid_from, expires_at, last_used_at, max_visits, ",
             "visits_left, password_hash, state, clicks, digest IS NOT NULL FROM link ",
-            $rest
+            $($rest),+
         )
     };
 }
+
+mod listing;
+
+pub use listing::{Listing, Order, Sums, TAGS_ASKED_MAX, TagCount, count, page, sums, tag_counts};
 
 /// How a listing is narrowed. Empty texts match everything.
 #[derive(Clone, Debug, Default)]

@@ -71,6 +71,7 @@ impl System for Shorteners {
         let watcher = watcher.map_err(|error| refused(error.to_string()))?;
         let clicks =
             Clicks::new(ctx.sql.clone(), ctx.clock.clone(), ctx.entropy.clone(), &ctx.metrics);
+        runtime.block_on(clicks.renew_salt()).map_err(|error| refused(error.to_string()))?;
         let codes = runtime.block_on(Codes::open(self.settings.hash, &ctx.sql, &ctx.metrics));
         let shortener = Arc::new(Shortener {
             codes: codes.map_err(|error| refused(error.to_string()))?,

@@ -2,7 +2,9 @@
 //! bare errors into problems; time limit; panics into problems; compression; CORS; body limit.
 
 use std::any::Any;
+use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use axum::Router;
@@ -75,17 +77,55 @@ async fn around(
     let access = Access::begin(&request, id.clone());
     request.extensions_mut().insert(id.clone());
     request.extensions_mut().insert(settings.body_limit);
-    let limit = Duration::from_millis(settings.handler_timeout_ms);
+    let time = HandlerTime::of_ms(settings.handler_timeout_ms);
+    request.extensions_mut().insert(time.clone());
     let answer = async {
-        match tokio::time::timeout(limit, next.run(request)).await {
-            Ok(response) => without_bare_errors(response),
-            Err(_) => timed_out(settings.handler_timeout_ms),
+        match within(&time, next.run(request)).await {
+            Some(response) => without_bare_errors(response),
+            None => timed_out(time.ms()),
         }
     };
     let mut response = answer.instrument(access.span()).await;
     response.headers_mut().insert(X_REQUEST_ID, id.to_header());
     access.end(response.status(), settings.observer.as_ref());
     response
+}
+
+/// How long a handler may take. It is in every request's extensions, so that a handler whose work
+/// is known to be long, such as reading a large file, can allow itself more.
+#[derive(Clone, Debug)]
+pub struct HandlerTime(Arc<AtomicU64>);
+
+impl HandlerTime {
+    fn of_ms(limit_ms: u64) -> Self {
+        Self(Arc::new(AtomicU64::new(limit_ms)))
+    }
+
+    /// Allows `span` from the request's beginning, if that is longer than what is allowed.
+    pub fn allow(&self, span: Duration) {
+        let span_ms = u64::try_from(span.as_millis()).unwrap_or(u64::MAX);
+        self.0.fetch_max(span_ms, Ordering::Relaxed);
+    }
+
+    fn ms(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// What `work` gives, or none when its time is over; the time is looked at again then, because
+/// the work may have allowed itself more.
+async fn within<T>(time: &HandlerTime, work: impl Future<Output = T>) -> Option<T> {
+    let began = tokio::time::Instant::now();
+    let mut work = pin!(work);
+    loop {
+        let allowed_ms = time.ms();
+        let end = began + Duration::from_millis(allowed_ms);
+        match tokio::time::timeout_at(end, &mut work).await {
+            Ok(done) => return Some(done),
+            Err(_) if time.ms() > allowed_ms => {}
+            Err(_) => return None,
+        }
+    }
 }
 
 fn timed_out(limit_ms: u64) -> Response {
@@ -128,5 +168,24 @@ fn explained(status: StatusCode) -> &'static str {
         // axum adds `Allow` outside of all layers, so its value cannot be told here.
         StatusCode::METHOD_NOT_ALLOWED => "Use a method that the Allow header lists.",
         _ => "",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn work_that_allowed_itself_more_time_is_waited_for() {
+        let time = HandlerTime::of_ms(20);
+        let slow = || tokio::time::sleep(Duration::from_millis(60));
+        assert_eq!(within(&time, slow()).await, None);
+        let patient = async {
+            time.allow(Duration::from_secs(60));
+            slow().await;
+        };
+        assert_eq!(within(&time, patient).await, Some(()));
+        time.allow(Duration::from_millis(1));
+        assert_eq!(time.ms(), 60_000);
     }
 }

@@ -43,7 +43,7 @@ pub use cursor::{Cursor, Page, PageQuery};
 pub use drain::{Drain, DrainTrigger};
 pub use faults::Faults;
 pub use json::{Json, Path, Query};
-pub use layers::{LayerSettings, layers};
+pub use layers::{HandlerTime, LayerSettings, layers};
 pub use listener::{Bind, BindError, BindReason, Bound, bind};
 pub use problem::Problem;
 pub use request_id::RequestId;

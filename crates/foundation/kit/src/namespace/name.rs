@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::str::FromStr;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use thiserror::Error;
 
@@ -27,7 +27,8 @@ impl NamespaceName {
 
     /// [`NamespaceName::DEFAULT`] as a name.
     pub fn default_name() -> Self {
-        Self(Arc::from(Self::DEFAULT))
+        static NAME: LazyLock<Arc<str>> = LazyLock::new(|| Arc::from(NamespaceName::DEFAULT));
+        Self(Arc::clone(&NAME))
     }
 
     /// The name as text.

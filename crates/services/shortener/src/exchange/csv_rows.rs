@@ -32,7 +32,7 @@ pub(crate) fn open<'a>(
     }
     let format = csv_format(&header);
     let rows = CsvRows { reader, columns, budget, is_ours: format == Format::Csv, failed: false };
-    Ok(Import { format, rows: Box::new(rows) })
+    Ok(Import::new(format, Box::new(rows)))
 }
 
 /// The one of `,`, `;` and tab that the first line has most of.
@@ -57,7 +57,7 @@ struct CsvRows<R> {
 }
 
 impl<R: Read> Iterator for CsvRows<R> {
-    type Item = Result<LinkRecord, RowError>;
+    type Item = Result<(u64, LinkRecord), RowError>;
 
     fn next(&mut self) -> Option<Self::Item> {
         if self.failed {
@@ -70,7 +70,8 @@ impl<R: Read> Iterator for CsvRows<R> {
             Ok(false) => None,
             Ok(true) => {
                 let line = record.position().map_or(line, csv::Position::line);
-                Some(self.link(&record).map_err(|what| RowError { line, what }))
+                let link = self.link(&record).map_err(|what| RowError { line, what });
+                Some(link.map(|link| (line, link)))
             }
             Err(error) => Some(Err(RowError { line, what: self.problem(&error) })),
         }

@@ -25,8 +25,10 @@ pub(crate) fn open<'a>(file: impl Read + Send + 'a, head: &[u8]) -> Import<'a> {
         true => Format::Other,
     };
     let rows = JsonRows { file: BufReader::new(file), line: 1, is_document, stack: Vec::new() };
-    Import { format, rows: Box::new(rows.fuse_on_failure()) }
+    Import::new(format, Box::new(rows.fuse_on_failure()))
 }
+
+type Row = Result<(u64, LinkRecord), RowError>;
 
 struct JsonRows<R> {
     file: BufReader<R>,
@@ -38,7 +40,7 @@ struct JsonRows<R> {
 
 impl<R: Read> JsonRows<R> {
     /// Ends after the first error of the file itself.
-    fn fuse_on_failure(mut self) -> impl Iterator<Item = Result<LinkRecord, RowError>> {
+    fn fuse_on_failure(mut self) -> impl Iterator<Item = Row> {
         let mut failed = false;
         std::iter::from_fn(move || {
             let row = if failed { None } else { self.next_row() };
@@ -50,7 +52,7 @@ impl<R: Read> JsonRows<R> {
         })
     }
 
-    fn next_row(&mut self) -> Option<Result<LinkRecord, RowError>> {
+    fn next_row(&mut self) -> Option<Row> {
         let at_line = |line| move |what| RowError { line, what };
         let mut in_string = false;
         while let Some(byte) = self.next_byte().map_err(at_line(self.line)).transpose() {
@@ -63,7 +65,8 @@ impl<R: Read> JsonRows<R> {
                 Ok(_) if in_string => {}
                 Ok(b'{') if self.object_is_link() => {
                     let line = self.line;
-                    return Some(self.read_link().map_err(at_line(line)));
+                    let link = self.read_link().map_err(at_line(line));
+                    return Some(link.map(|link| (line, link)));
                 }
                 Ok(open @ (b'{' | b'[')) => self.stack.push(open),
                 Ok(b'}' | b']') => {

@@ -31,6 +31,8 @@ pub(crate) fn open<'a>(file: impl Read + Send + 'a) -> Rows<'a> {
     }))
 }
 
+type Row = Result<(u64, LinkRecord), RowError>;
+
 struct SqlRows<R> {
     tokens: Tokens<R>,
     /// Of the current statement.
@@ -41,7 +43,7 @@ struct SqlRows<R> {
 
 impl<R: Read> SqlRows<R> {
     /// The next row, or its error. The outer error is one nothing can follow.
-    fn next_row(&mut self) -> Result<Option<Result<LinkRecord, RowError>>, RowProblem> {
+    fn next_row(&mut self) -> Result<Option<Row>, RowProblem> {
         loop {
             if !self.in_values && !self.find_values()? {
                 return Ok(None);
@@ -51,7 +53,8 @@ impl<R: Read> SqlRows<R> {
                 Some(Token::Symbol(b'(')) => {
                     let line = self.tokens.line();
                     let values = self.read_values()?;
-                    return Ok(Some(self.link(&values).map_err(|what| RowError { line, what })));
+                    let link = self.link(&values).map_err(|what| RowError { line, what });
+                    return Ok(Some(link.map(|link| (line, link))));
                 }
                 Some(Token::Symbol(b',')) => {}
                 // The end of the statement, or `ON DUPLICATE KEY ...`.

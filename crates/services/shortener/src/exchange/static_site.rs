@@ -50,27 +50,49 @@ pub fn write<'a>(
     mut file: impl Write,
     links: impl IntoIterator<Item = StaticLink<'a>>,
 ) -> Result<(), StaticError> {
-    if server == Server::Caddy {
-        writeln!(file, "map {{path}} {{short_link_target}} {{")?;
-    }
+    file.write_all(head(server).as_bytes())?;
     for link in links {
-        check(link)?;
-        let StaticLink { code, long_url } = link;
-        match server {
-            Server::Nginx => {
-                let target = encoded(long_url);
-                writeln!(file, "location = /{code} {{ return 302 \"{target}\"; }}")?;
-            }
-            Server::Caddy => writeln!(file, "\t/{code} \"{}\"", encoded(long_url))?,
-        }
+        file.write_all(entry(server, link)?.as_bytes())?;
     }
-    if server == Server::Caddy {
-        writeln!(file, "\tdefault \"\"\n}}")?;
-        writeln!(file, "@short_link expression `{{short_link_target}} != \"\"`")?;
-        writeln!(file, "redir @short_link {{short_link_target}} 302")?;
-    }
+    file.write_all(tail(server).as_bytes())?;
     file.flush()?;
     Ok(())
+}
+
+/// What stands before the links, for those who write them as they come.
+#[must_use]
+pub fn head(server: Server) -> &'static str {
+    match server {
+        Server::Nginx => "",
+        Server::Caddy => "map {path} {short_link_target} {\n",
+    }
+}
+
+/// What stands after the links.
+#[must_use]
+pub fn tail(server: Server) -> &'static str {
+    match server {
+        Server::Nginx => "",
+        Server::Caddy => {
+            "\tdefault \"\"\n}\n\
+             @short_link expression `{short_link_target} != \"\"`\n\
+             redir @short_link {short_link_target} 302\n"
+        }
+    }
+}
+
+/// One link, with its line break.
+///
+/// # Errors
+/// [`StaticError::Code`], [`StaticError::Target`]: the link cannot be written.
+pub fn entry(server: Server, link: StaticLink<'_>) -> Result<String, StaticError> {
+    check(link)?;
+    let StaticLink { code, long_url } = link;
+    let target = encoded(long_url);
+    Ok(match server {
+        Server::Nginx => format!("location = /{code} {{ return 302 \"{target}\"; }}\n"),
+        Server::Caddy => format!("\t/{code} \"{target}\"\n"),
+    })
 }
 
 fn check(link: StaticLink<'_>) -> Result<(), StaticError> {

@@ -174,7 +174,8 @@ pub(super) async fn own(
 }
 
 impl Asking {
-    fn owns(&self, creator: &str) -> bool {
+    /// Whether the caller may know all of a link that `creator` made.
+    pub(crate) fn owns(&self, creator: &str) -> bool {
         self.author.is_admin || (!creator.is_empty() && creator == self.author.id)
     }
 }

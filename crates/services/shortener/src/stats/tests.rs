@@ -71,18 +71,24 @@ fn visitors_are_the_union_of_days() {
     assert!(visitors([&days[0], &other]).is_err());
 }
 
+const BUCKETS: &[Bucket] = &[Bucket::Hour, Bucket::Day, Bucket::Week, Bucket::Month];
+
+fn row_of(hour: i64, tally: Tally) -> HourRow {
+    HourRow { hour, tally }
+}
+
 proptest! {
     #[test]
     fn every_hour_in_the_range_is_in_exactly_one_bucket(
         from_hour in -5000i64..5000,
         length in 1i64..3000,
-        bucket in prop::sample::select(vec![Bucket::Hour, Bucket::Day, Bucket::Week, Bucket::Month]),
+        bucket in prop::sample::select(BUCKETS),
         hours in prop::collection::vec((-6000i64..9000, 1u64..5), 0..100),
     ) {
         let (from_us, to_us) = (from_hour * HOUR_US, (from_hour + length) * HOUR_US);
         let range = Range { from_us, to_us, bucket };
         let rows: Vec<HourRow> =
-            hours.iter().map(|(hour, count)| HourRow { hour: *hour, tally: people(*count) }).collect();
+            hours.iter().map(|(hour, count)| row_of(*hour, people(*count))).collect();
         let stats = answer(range, &rows, []).unwrap();
         let sum: u64 = stats.buckets.iter().map(|bucket| bucket.tally.people).sum();
         prop_assert_eq!(sum, stats.total.people);

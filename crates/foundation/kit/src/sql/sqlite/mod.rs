@@ -40,6 +40,8 @@ pub struct Sqlite {
     readers: RwLock<Mutex<Vec<Connection>>>,
     reader_permits: Semaphore,
     wal_pages: Arc<AtomicU64>,
+    /// Under way after a fork, until the main file is this database's own again.
+    copying: Mutex<Option<checkpoint::Copying>>,
     /// The main file this was opened on. Another one under its name belongs to the namespace's
     /// next life.
     inode: AtomicU64,
@@ -50,6 +52,7 @@ impl Sqlite {
         let store = options.path.display().to_string();
         vfs::register().map_err(|what| SqlError::Invalid(what.to_owned()))?;
         image::create_if_absent(options)?;
+        checkpoint::remove_unfinished_copies(&options.path);
         let sqlite = Self {
             path: options.path.clone(),
             durability: options.durability,
@@ -58,6 +61,7 @@ impl Sqlite {
             readers: RwLock::default(),
             reader_permits: Semaphore::new(READERS_MAX),
             wal_pages: Arc::new(AtomicU64::new(0)),
+            copying: Mutex::new(None),
             inode: AtomicU64::new(inode_of(&options.path)?),
         };
         let writer = sqlite.connect_writer()?;

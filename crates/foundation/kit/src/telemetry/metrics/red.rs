@@ -110,6 +110,12 @@ impl Red {
         self.snapshot().summary()
     }
 
+    /// [`Red::recent`] at this moment.
+    #[must_use]
+    pub fn recent_now(&self) -> (RedSummary, Duration) {
+        self.recent(Instant::now())
+    }
+
     /// All routes together over about the last 10 s, and how long that was: since the mark that
     /// an earlier call left 10 to 20 s ago, or longer ago when nobody asked meanwhile.
     #[must_use]

@@ -1,0 +1,15 @@
+//! The house through its doors: the real binary, its command line, its files and its sockets.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod copies;
+mod disk;
+mod kill;
+mod links;
+mod refusals;
+mod stop;
+mod stopped;
+mod support;
+mod tls;
+mod tokens;
+mod visits;
