@@ -92,9 +92,7 @@ impl House {
         let short = settings.shortener.clone().check().map_err(StartError::Refused)?;
 
         // ---- State and credentials ----
-        let open = || open_ground(settings, manner.mode, short.anonymous_create, metrics);
-        // Opening a database blocks, and a served one refuses to on a task's own thread.
-        let ground = tokio::task::block_in_place(open)?;
+        let ground = open_ground(settings, manner.mode, short.anonymous_create, metrics)?;
         let workers = Workers::default();
         sweep_credentials(&ground.auth, &workers);
 
@@ -180,7 +178,8 @@ fn open_ground(
     let data = Arc::new(DataDir::take(&settings.data.dir)?);
     let namespaces = Arc::new(open_namespaces(settings, mode == Mode::Dev, &metrics)?);
     let control = Files::default();
-    let auth_db = open_control(settings, data.path(), &control)?;
+    // Opening a database blocks, and a served one refuses to on a task's own thread.
+    let auth_db = tokio::task::block_in_place(|| open_control(settings, data.path(), &control))?;
     let credentials = AuthSettings { mode, anonymous };
     let auth = Auth::open(auth_db, Clock::system(), Entropy::machine(), credentials);
     Ok(Ground { data, control, namespaces, auth, metrics })

@@ -27,6 +27,7 @@ pub mod code;
 pub mod codes;
 pub mod country;
 mod doors;
+mod edit;
 pub mod exchange;
 pub mod gathered;
 pub mod hash_code;

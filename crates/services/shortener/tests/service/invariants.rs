@@ -58,7 +58,7 @@ async fn each_planted_violation_is_told_by_name() {
         ("S-1", "UPDATE link SET id = 999999999 WHERE code = 'spring'", "999999999"),
         ("S-1", "UPDATE code_range SET resume_at = first_number + 1", "link 1 ("),
         ("S-2", "UPDATE link SET state = 1 WHERE digest IS NOT NULL", "state 1"),
-        ("S-3", "UPDATE link SET clicks = clicks + 7 WHERE code = 'spring'", "7 clicks and 0"),
+        ("S-3", "UPDATE link SET clicks = clicks - 7 WHERE clicks = 1", "-6 clicks and 1"),
         ("S-4", "UPDATE code_range SET resume_at = end_number + 1", "range 0 from"),
         (
             "S-4",

@@ -11,12 +11,13 @@ use super::support::{Process, Server, at, author, url};
 /// Far above the stated 100 ms, since the machine may be busy.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// Both start at once, on a database that has nothing yet.
 async fn two(server: &Server) -> (Process, Process) {
     let open = async |name: &'static str| {
         let sql = server.open().await;
         Process::open(sql, Clock::system(), |section| section.server = name.to_owned()).await
     };
-    (open("a").await, open("b").await)
+    tokio::join!(open("a"), open("b"))
 }
 
 /// Waits until a visit at `process` answers as `wanted` has it; how long that took.
