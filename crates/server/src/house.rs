@@ -178,8 +178,7 @@ fn open_ground(
     let data = Arc::new(DataDir::take(&settings.data.dir)?);
     let namespaces = Arc::new(open_namespaces(settings, mode == Mode::Dev, &metrics)?);
     let control = Files::default();
-    // Opening a database blocks, and a served one refuses to on a task's own thread.
-    let auth_db = tokio::task::block_in_place(|| open_control(settings, data.path(), &control))?;
+    let auth_db = open_control(settings, data.path(), &control)?;
     let credentials = AuthSettings { mode, anonymous };
     let auth = Auth::open(auth_db, Clock::system(), Entropy::machine(), credentials);
     Ok(Ground { data, control, namespaces, auth, metrics })

@@ -91,8 +91,9 @@ impl Auth {
     /// Makes a token. This is the only time that it is seen.
     ///
     /// # Errors
-    /// [`AuthError::Missing`] for the anonymous, [`AuthError::Forbidden`] without `platform:tokens`,
-    /// or for a scope or namespace that `maker` does not have, [`AuthError::Invalid`], [`AuthError::Store`].
+    /// [`AuthError::Missing`] for the anonymous, [`AuthError::Forbidden`] without
+    /// `platform:tokens` or for a scope or namespace that `maker` does not have,
+    /// [`AuthError::Invalid`], [`AuthError::Store`].
     pub async fn create_token(
         &self,
         maker: &Principal,
