@@ -273,6 +273,39 @@ async fn what_was_committed_is_there_after_reopening() {
     assert_eq!(balances(&sqlite(&dir)).await, [10]);
 }
 
+/// A checkpoint writes the first page, which holds the size, before the last one. `kill -9` between
+/// the two is no damage, as long as the log is there.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_checkpoint_cut_short_is_finished_by_the_log() {
+    let dir = tempfile::tempdir().unwrap();
+    let db = sqlite(&dir);
+    let store = db.embedded().unwrap();
+    store.settle().unwrap();
+    let short = std::fs::metadata(store.path()).unwrap().len();
+    for id in 0..400 {
+        open_account(&db, id, id).await.unwrap();
+    }
+    let log = std::fs::read(dir.path().join("suite.db-wal")).unwrap();
+    store.settle().unwrap();
+    let main = std::fs::read(store.path()).unwrap();
+    assert!(main.len() as u64 > short);
+    let cut_short = tempfile::tempdir().unwrap();
+    let path = cut_short.path().join("suite.db");
+    let kept = usize::try_from(short).unwrap();
+    std::fs::write(&path, &main[..kept]).unwrap();
+    let refused = Db::open_sqlite(&OpenOptions {
+        path: path.clone(),
+        migrations: SCHEMA,
+        durability: Durability::Flush,
+    });
+    assert!(matches!(refused.err(), Some(SqlError::Corrupt(..))), "nothing has the other pages");
+    std::fs::write(&path, &main[..kept]).unwrap();
+    std::fs::write(cut_short.path().join("suite.db-wal"), log).unwrap();
+    let recovered = sqlite(&cut_short);
+    assert_eq!(balances(&recovered).await, (0..400).collect::<Vec<_>>());
+    recovered.embedded().unwrap().check().unwrap();
+}
+
 #[tokio::test]
 async fn a_damaged_or_newer_file_is_refused_by_name() {
     let dir = tempfile::tempdir().unwrap();

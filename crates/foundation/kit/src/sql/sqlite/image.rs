@@ -7,7 +7,6 @@
 use std::collections::HashMap;
 use std::fs::{self, File};
 use std::io::Write;
-use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
 use parking_lot::Mutex;
@@ -40,31 +39,6 @@ pub(super) fn create_if_absent(options: &OpenOptions) -> Result<(), SqlError> {
         }
         _ => Ok(()),
     }
-}
-
-/// Refuses a main file that is shorter than its header says, or whose schema cannot be read.
-pub(super) fn refuse_if_torn(connection: &Connection, path: &Path) -> Result<(), SqlError> {
-    let store = path.display().to_string();
-    let refused = |error: std::io::Error| SqlError::from_io(path, &error);
-    let file = File::open(path).map_err(refused)?;
-    let bytes = file.metadata().map_err(refused)?.len();
-    // SQLite takes an empty file for a new database, and what was in it for never written.
-    if bytes < PAGE_BYTES {
-        let what = format!("{bytes} bytes long, less than the one page of an empty database");
-        return Err(SqlError::Corrupt(store, what));
-    }
-    let read = |sql: &str| connection.query_row(sql, (), |row| row.get::<_, i64>(0));
-    read("SELECT COUNT(*) FROM sqlite_schema")
-        .map_err(|error| SqlError::from_sqlite(&store, &error))?;
-    let mut header = [0; 100];
-    std::os::unix::fs::FileExt::read_exact_at(&file, &mut header, 0).map_err(refused)?;
-    // Bytes 28-31: size in pages at the last checkpoint (sqlite.org/fileformat2.html, 1.3).
-    let pages = u32::from_be_bytes([header[28], header[29], header[30], header[31]]);
-    if bytes < u64::from(pages) * PAGE_BYTES {
-        let what = format!("{bytes} bytes long, {pages} pages of {PAGE_BYTES} expected");
-        return Err(SqlError::Corrupt(store, what));
-    }
-    Ok(())
 }
 
 fn image_of(migrations: &'static [Migration]) -> Result<Arc<[u8]>, SqlError> {

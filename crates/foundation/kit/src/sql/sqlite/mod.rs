@@ -8,6 +8,7 @@
 
 mod checkpoint;
 mod image;
+mod torn;
 mod vfs;
 mod writer;
 
@@ -65,7 +66,7 @@ impl Sqlite {
             inode: AtomicU64::new(inode_of(&options.path)?),
         };
         let writer = sqlite.connect_writer()?;
-        image::refuse_if_torn(&writer, &options.path)?;
+        torn::refuse_if_torn(&writer, &options.path)?;
         migrate_if_needed(&writer, &store, options)?;
         *sqlite.writer.lock() = Some(writer);
         Ok(sqlite)
