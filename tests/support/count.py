@@ -8,14 +8,18 @@ ANSI = re.compile(r"\x1b\[[0-9;]*m")
 CARGO = re.compile(r"^test result: \w+\. (\d+) passed; (\d+) failed")
 NODE = re.compile(r"^[#ℹ] (pass|fail) (\d+)")
 VITEST = re.compile(r"^\s*Tests\s+(?:(\d+) failed \| )?(\d+) passed")
-PYTEST = re.compile(r"^=+ .*?(?:(\d+) failed)?(?:, )?(?:(\d+) passed)?.* in [\d.]+s.* =+$")
+PYTEST = re.compile(r"^(?:=+ )?(?:(\d+) failed, )?(\d+) passed\b.* in [\d.]+s")
+PYTEST_ALL_FAILED = re.compile(r"^(?:=+ )?(\d+) failed in [\d.]+s")
+
+# What a suite of ours prints when it counts by itself.
+PLAIN = re.compile(r"^(\d+) passed, (\d+) failed$")
 
 
 def count(lines):
     passed = failed = 0
     for line in lines:
         line = ANSI.sub("", line.rstrip())
-        if match := CARGO.match(line):
+        if match := CARGO.match(line) or PLAIN.match(line):
             passed, failed = passed + int(match[1]), failed + int(match[2])
         elif match := NODE.match(line):
             if match[1] == "pass":
@@ -25,7 +29,9 @@ def count(lines):
         elif match := VITEST.match(line):
             passed, failed = passed + int(match[2]), failed + int(match[1] or 0)
         elif match := PYTEST.match(line):
-            passed, failed = passed + int(match[2] or 0), failed + int(match[1] or 0)
+            passed, failed = passed + int(match[2]), failed + int(match[1] or 0)
+        elif match := PYTEST_ALL_FAILED.match(line):
+            failed += int(match[1])
     return passed, failed
 
 
