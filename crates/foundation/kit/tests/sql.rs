@@ -70,6 +70,7 @@ on_both_engines!(
     concurrent_transfers_keep_the_sum,
     the_outbox_keeps_order_and_delivers_again,
     a_panic_spoils_only_its_own_transaction,
+    a_failure_among_many_is_undone_alone,
 );
 
 async fn open_account(db: &Db, id: i64, balance: i64) -> Result<(), SqlError> {
@@ -221,6 +222,30 @@ async fn a_panic_spoils_only_its_own_transaction(db: Db) {
     assert!(matches!(broken, Err(SqlError::Invalid(_))));
     open_account(&db, 2, 20).await.unwrap();
     assert_eq!(balances(&db).await, [10, 20]);
+}
+
+/// Transactions that change rows and then fail share a commit with others that must not notice.
+async fn a_failure_among_many_is_undone_alone(db: Db) {
+    let writes = (0..200_i64).map(|id| {
+        let db = db.clone();
+        tokio::spawn(async move {
+            db.write::<_, SqlError>(move |tx| {
+                tx.execute(
+                    "INSERT INTO account (id, name, balance) VALUES (?1, ?2, ?3)",
+                    &[id.into(), "someone".into(), id.into()],
+                )?;
+                match id % 3 {
+                    0 => Err(SqlError::Invalid("changed my mind".to_owned())),
+                    _ => Ok(()),
+                }
+            })
+            .await
+        })
+    });
+    for (id, write) in (0..).zip(writes.collect::<Vec<_>>()) {
+        assert_eq!(write.await.unwrap().is_ok(), id % 3 != 0, "{id}");
+    }
+    assert_eq!(balances(&db).await, (0..200).filter(|id| id % 3 != 0).collect::<Vec<_>>());
 }
 
 /// The heart of a fork: link the main file, copy the used part of the log.

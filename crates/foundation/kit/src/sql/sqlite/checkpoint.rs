@@ -4,8 +4,10 @@ use std::fs::{self, File};
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use parking_lot::MutexGuard;
 use rusqlite::Connection;
@@ -17,6 +19,8 @@ const IDLE_PAGES: u64 = 1_000;
 /// ... and of this many (32 MB) even when writes are waiting. A fork copies the log, so this
 /// bounds what a fork costs; a higher bound makes each page's flush serve more commits.
 const PRESSED_PAGES: u64 = 8_000;
+/// How long nobody must have written for what a burst left in the log to be moved.
+const REST: Duration = Duration::from_millis(100);
 
 /// Whether a checkpoint waits for what it needs.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -92,6 +96,25 @@ impl Sqlite {
         if let Err(error) = self.checkpoint(writer, Patience::None) {
             tracing::warn!(store = self.name(), %error, "checkpoint put off");
         }
+    }
+
+    /// After a burst: moves what it left in the log as soon as nobody has written for a moment, so
+    /// that a fork of a database at rest copies little.
+    pub(super) fn checkpoint_later(self: &Arc<Self>) {
+        if self.log_pages() < IDLE_PAGES || self.resting.swap(true, Ordering::Relaxed) {
+            return;
+        }
+        let sqlite = Arc::clone(self);
+        tokio::runtime::Handle::current().spawn(async move {
+            tokio::time::sleep(REST).await;
+            sqlite.resting.store(false, Ordering::Relaxed);
+            if sqlite.is_writing() {
+                return;
+            }
+            let work = move || sqlite.checkpoint_when_due(&mut sqlite.writer.lock(), false);
+            // A checkpoint that cannot be made now is made after the next commit.
+            let _ = tokio::task::spawn_blocking(work).await;
+        });
     }
 
     /// Moves the whole log into the main file and empties it, so that the main file is all there

@@ -15,7 +15,7 @@ mod writer;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use parking_lot::{Mutex, MutexGuard, RwLock};
 use rusqlite::config::DbConfig;
@@ -41,6 +41,8 @@ pub struct Sqlite {
     readers: RwLock<Mutex<Vec<Connection>>>,
     reader_permits: Semaphore,
     wal_pages: Arc<AtomicU64>,
+    /// Whether a checkpoint waits for a moment of rest.
+    resting: AtomicBool,
     /// Under way after a fork, until the main file is this database's own again.
     copying: Mutex<Option<checkpoint::Copying>>,
     /// The main file this was opened on. Another one under its name belongs to the namespace's
@@ -62,6 +64,7 @@ impl Sqlite {
             readers: RwLock::default(),
             reader_permits: Semaphore::new(READERS_MAX),
             wal_pages: Arc::new(AtomicU64::new(0)),
+            resting: AtomicBool::new(false),
             copying: Mutex::new(None),
             inode: AtomicU64::new(inode_of(&options.path)?),
         };
