@@ -27,6 +27,10 @@ use writer::Queue;
 
 /// Connections that read at once; a further read waits for one of them.
 const READERS_MAX: usize = 4;
+/// Pages that the writer keeps at most, in KiB: its random insertions into an index read first.
+const WRITER_CACHE_KIB: u32 = 32 << 10;
+/// Pages that each reader keeps at most, in KiB.
+const READER_CACHE_KIB: u32 = 4 << 10;
 /// Statements kept prepared by each connection.
 const STATEMENTS_MAX: usize = 128;
 
@@ -137,13 +141,16 @@ impl Sqlite {
             Durability::Flush => "FULL",
             Durability::Buffered => "OFF",
         };
+        let is_writer = access.contains(OpenFlags::SQLITE_OPEN_READ_WRITE);
+        let cache_kib = if is_writer { WRITER_CACHE_KIB } else { READER_CACHE_KIB };
         let open = || {
             let connection = Connection::open_with_flags_and_vfs(&self.path, flags, vfs::NAME)?;
             connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
             connection.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
             connection.execute_batch(&format!(
                 "PRAGMA synchronous = {synchronous}; PRAGMA wal_autocheckpoint = 0;
-                 PRAGMA foreign_keys = ON; PRAGMA temp_store = MEMORY; PRAGMA cache_size = -8192"
+                 PRAGMA foreign_keys = ON; PRAGMA temp_store = MEMORY;
+                 PRAGMA cache_size = -{cache_kib}"
             ))?;
             Ok(connection)
         };
