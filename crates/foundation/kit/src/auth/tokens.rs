@@ -10,7 +10,7 @@ use crate::clock::Timestamp;
 use crate::namespace::NamespaceName;
 use crate::sql::{Row, SqlError, Tx};
 
-/// What making tokens takes.
+/// What making tokens takes of a token.
 const TOKENS: &str = "platform:tokens";
 /// Characters of a token's name.
 const NAME_LENGTH_MAX: usize = 100;
@@ -91,8 +91,8 @@ impl Auth {
     /// Makes a token. This is the only time that it is seen.
     ///
     /// # Errors
-    /// [`AuthError::Missing`] for the anonymous, [`AuthError::Forbidden`] without
-    /// `platform:tokens` or for a scope or namespace that `maker` does not have,
+    /// [`AuthError::Missing`] for the anonymous, [`AuthError::Forbidden`] for a scope or namespace
+    /// that `maker` does not have, or for a token that makes tokens without `platform:tokens`,
     /// [`AuthError::Invalid`], [`AuthError::Store`].
     pub async fn create_token(
         &self,
@@ -100,8 +100,10 @@ impl Auth {
         wanted: NewToken,
     ) -> Result<(TokenInfo, Secret), AuthError> {
         let now = self.0.clock.now();
-        // Whoever may make tokens can outlive their own: not every holder of a token may.
-        maker.require(TOKENS)?;
+        // A user's tokens end with the user's roles; those made by a token would outlive it.
+        if maker.kind == Kind::Service {
+            maker.require(TOKENS)?;
+        }
         check(maker, &wanted, now)?;
         let (id, secret) = token::mint(&self.0.entropy);
         let info = TokenInfo {

@@ -105,7 +105,12 @@ async fn a_revoked_or_expired_token_is_refused_at_once() {
 #[tokio::test]
 async fn nobody_gives_what_they_do_not_have() {
     let house = House::open(Mode::Serve);
-    let (_, secret) = house.token(&Principal::house(), "shortener:read").await;
+    let house_itself = Principal::house();
+    let (_, secret) = house.token(&house_itself, "shortener:read").await;
+    let plain = house.bearer(secret.expose()).await.unwrap();
+    let child = house.auth.create_token(&plain, new_token("shortener:read")).await;
+    assert_eq!(child.unwrap_err().status(), 403, "a token would outlive itself");
+    let (_, secret) = house.token(&house_itself, "shortener:read platform:tokens").await;
     let maker = house.bearer(secret.expose()).await.unwrap();
     let refused = |wanted| house.auth.create_token(&maker, wanted);
     let wider = refused(new_token("shortener:*")).await.unwrap_err();
@@ -130,7 +135,7 @@ async fn nobody_gives_what_they_do_not_have() {
 async fn lists_turn_pages_and_keep_to_their_own() {
     let house = House::open(Mode::Serve);
     let operator = Principal::house();
-    let (_, secret) = house.token(&operator, "shortener:read").await;
+    let (_, secret) = house.token(&operator, "shortener:read platform:tokens").await;
     let service = house.bearer(secret.expose()).await.unwrap();
     for _ in 0..4 {
         house.token(&service, "shortener:read").await;
