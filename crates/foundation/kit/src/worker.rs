@@ -64,12 +64,17 @@ impl Workers {
         F: Future<Output = ()> + Send + 'static,
     {
         self.spawn(name, |mut stop| async move {
-            while !stop.is_due() {
+            loop {
                 tokio::select! {
                     () = tokio::time::sleep(period) => {}
                     () = stop.wait() => {}
                 }
+                // Read before the work: what came while it ran is for one more round.
+                let is_last = stop.is_due();
                 work().await;
+                if is_last {
+                    return;
+                }
             }
         });
     }
