@@ -27,10 +27,12 @@
 //!
 //! Knows nothing of what is stored. Offers no query builder: the portable dialect is plain text.
 
+pub mod bell;
 mod error;
 mod migrate;
 pub mod outbox;
 mod postgres;
+mod server;
 pub mod sqlite;
 mod tx;
 mod value;
@@ -131,6 +133,15 @@ impl Db {
         match &self.0 {
             Engine::Sqlite(store) => store.read(work).await,
             Engine::Postgres(store) => store.run(work, false).await,
+        }
+    }
+
+    /// A place to wait for [`bell::ring`] on this database, in whatever process; none on the
+    /// embedded store, which no other process has open.
+    pub fn bell(&self) -> Option<bell::Bell> {
+        match &self.0 {
+            Engine::Sqlite(_) => None,
+            Engine::Postgres(store) => Some(store.bell()),
         }
     }
 

@@ -4,9 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use postgres::{Client, IsolationLevel, NoTls};
+use postgres::{Client, IsolationLevel};
 use tokio::sync::Semaphore;
 
+use super::bell::Bell;
+use super::server::Server;
 use super::tx::Statements;
 use super::{Migration, SqlError, Tx, migrate};
 
@@ -20,7 +22,7 @@ const MIGRATION_ATTEMPTS_MAX: u32 = 5;
 const PAUSE: Duration = Duration::from_millis(1);
 
 pub(super) struct Postgres {
-    config: postgres::Config,
+    server: Arc<Server>,
     schema: String,
     idle: Mutex<Vec<Session>>,
     permits: Semaphore,
@@ -37,14 +39,13 @@ impl Postgres {
         schema: String,
         migrations: &[Migration],
     ) -> Result<Self, SqlError> {
-        let config: postgres::Config =
-            url.parse().map_err(|error| SqlError::Invalid(format!("database URL: {error}")))?;
+        let server = Arc::new(Server::named(url)?);
         assert!(
             schema.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_'),
             "a schema is named by a system and a namespace, both checked: {schema}"
         );
         let store =
-            Self { config, schema, idle: Mutex::default(), permits: Semaphore::new(SESSIONS_MAX) };
+            Self { server, schema, idle: Mutex::default(), permits: Semaphore::new(SESSIONS_MAX) };
         store.create_schema()?;
         store.migrate(migrations)?;
         Ok(store)
@@ -71,6 +72,10 @@ impl Postgres {
             SqlError::Duplicate(_) => Ok(()),
             refusal => Err(refusal),
         })
+    }
+
+    pub(super) fn bell(&self) -> Bell {
+        Bell::of(&self.server, &self.schema)
     }
 
     pub(super) async fn run<T, E>(
@@ -127,8 +132,7 @@ impl Postgres {
     }
 
     fn connect(&self) -> Result<Session, SqlError> {
-        let unavailable = |error: postgres::Error| SqlError::Unavailable(error.to_string());
-        let mut client = self.config.connect(NoTls).map_err(unavailable)?;
+        let mut client = self.server.connect()?;
         client
             .batch_execute(&format!("SET search_path TO {}", self.schema))
             .map_err(|error| SqlError::from_postgres(&error))?;
