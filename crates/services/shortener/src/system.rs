@@ -11,7 +11,9 @@ use crate::admin::base_policy;
 use crate::clicks::{Clicks, FLUSH_EVERY};
 use crate::codes::Codes;
 use crate::hot::HotLinks;
-use crate::invalidation::{Announcer, POLL_EVERY, Watcher};
+use crate::in_step;
+use crate::invalidation::Announcer;
+use crate::invalidation::watcher::Watcher;
 use crate::issuer::Issuer;
 use crate::limit::Creations;
 use crate::service::Shortener;
@@ -49,6 +51,11 @@ impl System for Shorteners {
             name: "changes for other processes",
             sql: include_str!("../migrations/002_link_change.sql"),
         },
+        Migration {
+            number: 3,
+            name: "processes on one database",
+            sql: include_str!("../migrations/003_peer.sql"),
+        },
     ];
     type Instance = Shortener;
 
@@ -67,7 +74,7 @@ impl System for Shorteners {
         let key = <[u8; 16]>::try_from(key)
             .map_err(|key| refused(format!("its key has {} bytes, not 16", key.len())))?;
         // Before anything is read that a later change could make stale.
-        let watcher = runtime.block_on(Watcher::start(&ctx.sql));
+        let watcher = runtime.block_on(Watcher::start(&ctx.sql, ctx.entropy.text(16)));
         let watcher = watcher.map_err(|error| refused(error.to_string()))?;
         let clicks =
             Clicks::new(ctx.sql.clone(), ctx.clock.clone(), ctx.entropy.clone(), &ctx.metrics);
@@ -83,7 +90,7 @@ impl System for Shorteners {
             entropy: ctx.entropy,
             creations: Creations::new(&self.settings),
             announcer: Announcer::of(&ctx.sql),
-            watcher,
+            watcher: watcher.map(Arc::new),
             reloading: tokio::sync::Mutex::default(),
             sql: ctx.sql,
             clock: ctx.clock,
@@ -96,9 +103,7 @@ impl System for Shorteners {
 }
 
 fn start_workers(shortener: &Arc<Shortener>, workers: &kit::worker::Workers) {
-    if shortener.watcher.is_some() {
-        forget_what_others_change(shortener, workers);
-    }
+    in_step::start(shortener, workers);
     let clicks = Arc::clone(&shortener.clicks);
     workers.every("shortener: write clicks", FLUSH_EVERY, move || {
         let clicks = Arc::clone(&clicks);
@@ -116,20 +121,6 @@ fn start_workers(shortener: &Arc<Shortener>, workers: &kit::worker::Workers) {
                 && let Err(error) = shortener.sweep(SWEEP_BATCH).await
             {
                 tracing::warn!(%error, "expired links stay in the store for now");
-            }
-        }
-    });
-}
-
-fn forget_what_others_change(shortener: &Arc<Shortener>, workers: &kit::worker::Workers) {
-    let watching = Arc::downgrade(shortener);
-    workers.every("shortener: forget what others changed", POLL_EVERY, move || {
-        let watching = watching.clone();
-        async move {
-            if let Some(shortener) = watching.upgrade()
-                && let Err(error) = shortener.forget_stale().await
-            {
-                tracing::debug!(%error, "changes by other processes are not seen for now");
             }
         }
     });
