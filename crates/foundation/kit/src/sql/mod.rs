@@ -89,7 +89,7 @@ impl Db {
     /// it from a thread that may.
     ///
     /// # Errors
-    /// [`SqlError::Unavailable`], [`SqlError::Newer`], or [`SqlError::Invalid`] for a bad URL.
+    /// [`SqlError::Unavailable`], [`SqlError::Newer`], or [`SqlError::BadUrl`].
     pub fn open_postgres(
         url: &str,
         schema: String,
