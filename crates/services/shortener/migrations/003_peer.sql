@@ -3,6 +3,8 @@
 CREATE TABLE peer (
     -- Drawn when the process opens the namespace.
     id TEXT PRIMARY KEY,
+    -- The schema that it has open: a copy of the schema is another's.
+    home TEXT NOT NULL,
     -- What it could see when it last forgot what had changed, as txid_current_snapshot has it. Null
     -- while it joins.
     seen TEXT,

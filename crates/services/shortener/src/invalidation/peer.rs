@@ -45,8 +45,9 @@ pub(super) fn look(tx: &mut Tx<'_>, own: &str, from: i64) -> Result<Look, SqlErr
 pub(super) fn seen_by(tx: &mut Tx<'_>, own: &str) -> Result<(Seen, bool), SqlError> {
     let sql = "SELECT CAST(txid_current_snapshot() AS TEXT),
                    CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000000 AS BIGINT),
-                   NOT EXISTS (SELECT 1 FROM peer WHERE id <> ?1 AND lease_until
-                       > CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000000 AS BIGINT))";
+                   NOT EXISTS (SELECT 1 FROM peer
+                       WHERE id <> ?1 AND home = current_schema() AND lease_until > CAST(EXTRACT(
+                           EPOCH FROM clock_timestamp()) * 1000000 AS BIGINT))";
     let seen = tx.find(sql, &[own.into()], |row| {
         let snapshot = read_snapshot(&row.get::<String>(0)?)?;
         Ok((Seen { snapshot, at_us: row.get(1)? }, row.get(2)?))
@@ -60,7 +61,7 @@ pub(super) fn renew(tx: &mut Tx<'_>, own: &str, seen: Option<&Snapshot>) -> Resu
     let lease_us = i64::try_from(lease.as_micros()).unwrap_or(i64::MAX);
     let seen = seen.map(Snapshot::to_string);
     tx.execute(
-        "INSERT INTO peer (id, seen, lease_until) VALUES (?1, ?2,
+        "INSERT INTO peer (id, home, seen, lease_until) VALUES (?1, current_schema(), ?2,
              CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000000 AS BIGINT) + ?3)
          ON CONFLICT (id) DO UPDATE SET seen = excluded.seen, lease_until = excluded.lease_until",
         &[own.into(), seen.as_ref().into(), lease_us.into()],
@@ -78,7 +79,8 @@ pub(super) fn others(
 ) -> Result<(Snapshot, Vec<Peer>), SqlError> {
     let (now, _) = seen_by(tx, own)?;
     let peers = tx.query(
-        "SELECT seen FROM peer WHERE id <> ?1 AND seen IS NOT NULL AND lease_until
+        "SELECT seen FROM peer
+         WHERE id <> ?1 AND home = current_schema() AND seen IS NOT NULL AND lease_until
              > CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000000 AS BIGINT)",
         &[own.into()],
         |row| Ok(Peer { seen: read_snapshot(&row.get::<String>(0)?)? }),
