@@ -32,6 +32,7 @@ mod error;
 mod migrate;
 pub mod outbox;
 mod postgres;
+pub mod schemas;
 mod server;
 pub mod sqlite;
 mod tx;
@@ -142,6 +143,14 @@ impl Db {
         match &self.0 {
             Engine::Sqlite(_) => None,
             Engine::Postgres(store) => Some(store.bell()),
+        }
+    }
+
+    /// Ends the use of this handle and its clones, once no transaction of theirs is under way: the
+    /// schema is about to become another's. The embedded store's files need no such care.
+    pub(crate) async fn retire(&self) {
+        if let Engine::Postgres(store) = &self.0 {
+            store.retire().await;
         }
     }
 

@@ -74,6 +74,14 @@ impl Postgres {
         })
     }
 
+    pub(super) async fn retire(&self) {
+        // All sessions at once: nothing is under way then.
+        let _all = self.permits.acquire_many(SESSIONS_MAX as u32).await;
+        self.permits.close();
+        let sessions = std::mem::take(&mut *self.idle.lock());
+        std::thread::spawn(move || drop(sessions));
+    }
+
     pub(super) fn bell(&self) -> Bell {
         Bell::of(&self.server, &self.schema)
     }
@@ -87,7 +95,9 @@ impl Postgres {
         T: Send + 'static,
         E: From<SqlError> + Send + 'static,
     {
-        let permit = self.permits.acquire().await;
+        let Ok(permit) = self.permits.acquire().await else {
+            return Err(SqlError::Unavailable("this namespace was reset or dropped".into()).into());
+        };
         let store = Arc::clone(self);
         let answer = tokio::task::spawn_blocking(move || store.run_now(&mut work, writes)).await;
         drop(permit);
