@@ -11,14 +11,15 @@ use super::bell::Bell;
 use super::server::Server;
 use super::tx::Statements;
 use super::{Migration, SqlError, Tx, migrate};
+use crate::entropy::Entropy;
 
 /// Sessions held at once; a further transaction waits for one of them.
 const SESSIONS_MAX: usize = 16;
 /// Attempts at a transaction that keeps colliding with others.
-const ATTEMPTS_MAX: u32 = 12;
+const ATTEMPTS_MAX: u32 = 20;
 /// Attempts at a migration that other processes may be making too.
 const MIGRATION_ATTEMPTS_MAX: u32 = 5;
-/// The first pause after a collision; it doubles each time, up to 64 times this.
+/// The first pause after a collision, give or take half; it doubles each time, up to 64 times this.
 const PAUSE: Duration = Duration::from_millis(1);
 
 pub(super) struct Postgres {
@@ -124,7 +125,7 @@ impl Postgres {
                 }
                 Attempt::Collided => {
                     self.keep(session);
-                    std::thread::sleep(pause);
+                    std::thread::sleep(about(pause));
                     pause = (pause * 2).min(PAUSE * 64);
                 }
                 // A pooled session may have been closed by the server while it was idle.
@@ -156,6 +157,12 @@ impl Drop for Postgres {
         let sessions = std::mem::take(&mut *self.idle.lock());
         std::thread::spawn(move || drop(sessions));
     }
+}
+
+/// Those that have collided would do so again if all waited alike.
+fn about(pause: Duration) -> Duration {
+    let thousandths = 500 + u32::from(Entropy::machine().bytes16()[0]) * 4;
+    pause * thousandths / 1_000
 }
 
 enum Attempt<T, E> {
