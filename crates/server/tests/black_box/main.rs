@@ -6,6 +6,7 @@ mod copies;
 mod disk;
 mod kill;
 mod links;
+mod peers;
 mod refusals;
 mod stop;
 mod stopped;
