@@ -1,6 +1,6 @@
 //! The processes that have one namespace open, as each of them sees the others: the table `peer`.
 
-use kit::sql::{SqlError, Tx, bell};
+use kit::sql::{SqlError, Tx};
 
 use super::lease::{JOIN_MAX, LEASE};
 use super::snapshot::{Change, Seen, Snapshot};
@@ -69,14 +69,8 @@ pub(super) fn renew(tx: &mut Tx<'_>, own: &str, seen: Option<&Snapshot>) -> Resu
     .map(drop)
 }
 
-/// The others that hold a lease, and what can be seen now. Those who lag behind `since`, or behind
-/// now, are called when `calls`.
-pub(super) fn others(
-    tx: &mut Tx<'_>,
-    own: &str,
-    since: Option<&Snapshot>,
-    calls: bool,
-) -> Result<(Snapshot, Vec<Peer>), SqlError> {
+/// What can be seen now, and the others that hold a lease.
+pub(super) fn others(tx: &mut Tx<'_>, own: &str) -> Result<(Snapshot, Vec<Peer>), SqlError> {
     let (now, _) = seen_by(tx, own)?;
     let peers = tx.query(
         "SELECT seen FROM peer
@@ -85,9 +79,6 @@ pub(super) fn others(
         &[own.into()],
         |row| Ok(Peer { seen: read_snapshot(&row.get::<String>(0)?)? }),
     )?;
-    if calls && !all_saw(since.unwrap_or(&now.snapshot), &peers) {
-        bell::ring(tx)?;
-    }
     Ok((now.snapshot, peers))
 }
 

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use kit::clock::{self, Stopwatch};
-use kit::sql::bell::Bell;
+use kit::sql::bell::{self, Bell};
 use kit::sql::{Db, SqlError};
 use parking_lot::Mutex;
 use tokio::sync::{Notify, watch};
@@ -191,23 +191,27 @@ impl Watcher {
     async fn watch_others(&self, sql: &Db) {
         let (mut since, mut pause) = (None, PAUSE);
         loop {
-            let (own, behind) = (self.id.clone(), since.clone());
-            // A ring can be lost, or come during a look; many would only keep others busy.
-            let calls = since.is_none() || pause == PAUSE_MAX;
-            let others = sql.read(move |tx| peer::others(tx, &own, behind.as_ref(), calls)).await;
-            match others {
+            let own = self.id.clone();
+            match sql.read::<_, SqlError>(move |tx| peer::others(tx, &own)).await {
                 Ok((now, peers)) => {
                     if peer::all_saw(since.get_or_insert(now), &peers) {
                         return;
                     }
+                    // A ring can be lost, or come during a look; many would only keep others busy.
+                    if pause == PAUSE || pause == PAUSE_MAX {
+                        self.call_others(sql).await;
+                    }
                 }
-                Err(error) => {
-                    let error: SqlError = error;
-                    tracing::debug!(%error, "other processes cannot be asked for now");
-                }
+                Err(error) => tracing::debug!(%error, "other processes cannot be asked for now"),
             }
             clock::pause(pause).await;
             pause = (pause * 2).min(PAUSE_MAX);
+        }
+    }
+
+    async fn call_others(&self, sql: &Db) {
+        if let Err(error) = sql.read::<_, SqlError>(bell::ring).await {
+            tracing::debug!(%error, "other processes will look by themselves");
         }
     }
 

@@ -163,6 +163,35 @@ async fn a_process_that_joins_is_waited_for_from_its_first_answer_on() {
     a.stop().await;
 }
 
+/// It does not so much as look at the list of processes, which somebody else keeps locked here.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_process_that_is_alone_asks_nobody() {
+    let Some(server) = Server::with_empty("shortener_processes_alone").await else { return };
+    let a = open(&server, "a").await;
+    let code = a.create("https://example.com/0").await;
+    let (locked, is_locked) = tokio::sync::oneshot::channel();
+    let (unlock, may_unlock) = std::sync::mpsc::channel::<()>();
+    let keeper = server.session(move |client| {
+        let mut tx = client.transaction().unwrap();
+        tx.batch_execute("LOCK TABLE shortener_processes_alone.peer").unwrap();
+        locked.send(()).unwrap();
+        may_unlock.recv().unwrap();
+    });
+    let edits = async {
+        is_locked.await.unwrap();
+        let began = Instant::now();
+        for edit in 1..=5 {
+            let target = format!("https://example.com/{edit}");
+            a.shortener.change(&author(), &at(&code), new_target(&target)).await.unwrap();
+        }
+        let took = began.elapsed();
+        unlock.send(()).unwrap();
+        assert!(took < LEASE, "{took:?}");
+    };
+    tokio::join!(keeper, edits);
+    a.stop().await;
+}
+
 /// Store stopped: cached links redirect, and an edit elsewhere waits for one lease, no longer.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_process_that_is_cut_off_serves_what_it_had_and_holds_nobody_up() {
