@@ -260,3 +260,27 @@ fn processes_that_reach_the_database_need_no_lease_to_run_out() {
     world.acknowledge(0);
     assert!(world.changes[0].is_acknowledged);
 }
+
+/// Somebody has found the row expired meanwhile, and would not wait for it.
+#[test]
+fn a_renewal_that_comes_after_the_lease_is_none() {
+    let mut world = World::new();
+    let round = |world: &mut World, id: usize| {
+        while !world.processes[id].lease.is_held(world.now)
+            || !matches!(world.processes[id].place, Place::Idle)
+        {
+            world.act(id);
+        }
+    };
+    round(&mut world, 0);
+    world.now += Duration::from_millis(350);
+    world.act(0);
+    assert!(matches!(world.processes[0].place, Place::Asked(_)));
+    world.now += LEASE;
+    round(&mut world, 2);
+    assert!(world.processes[2].is_alone);
+    world.act(0);
+    world.act(0);
+    assert!(matches!(world.processes[0].place, Place::Idle));
+    assert!(!world.processes[0].lease.may_answer(world.now));
+}
