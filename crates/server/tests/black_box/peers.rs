@@ -1,6 +1,5 @@
 //! Two real processes on one PostgreSQL behave as one (N7, Acceptance 12 and 20).
 
-use std::io::{Write, stderr};
 use std::time::Instant;
 
 use serde_json::json;
@@ -13,10 +12,7 @@ const LEASE_MAX_MS: u128 = 5_000;
 
 /// Both with rows in `database`; none when there is no PostgreSQL.
 fn two_on(database: Option<&Database>) -> Option<(Server, Server)> {
-    let Some(database) = database else {
-        writeln!(stderr(), "not shown here: set BACKPLANE_TEST_POSTGRES").unwrap();
-        return None;
-    };
+    let database = database?;
     let start = |name: &str| {
         let launch = Launch::dev().set(&format!("data.sql={}", database.url()));
         launch.set(&format!("shortener.server={name}")).start()
