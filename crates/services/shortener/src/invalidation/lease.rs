@@ -48,12 +48,12 @@ impl Lease {
         self.held_until.store(until, Ordering::Release);
     }
 
-    /// The database could not be reached.
-    pub fn cut_off(&self) {
-        self.held_until.store(CUT_OFF, Ordering::Release);
+    /// The database could not be reached; whether that is news.
+    pub fn cut_off(&self) -> bool {
+        self.held_until.swap(CUT_OFF, Ordering::AcqRel) != CUT_OFF
     }
 
-    /// The process leaves.
+    /// Memory does not answer until the next look: the process leaves or joins anew.
     pub fn given_up(&self) {
         self.held_until.store(NEVER, Ordering::Release);
     }
@@ -102,7 +102,7 @@ mod tests {
     #[test]
     fn who_is_cut_off_answers_without_a_lease_until_the_next_look() {
         let lease = Lease::default();
-        lease.cut_off();
+        assert!(lease.cut_off() && !lease.cut_off());
         assert!(lease.may_answer(ms(3_600_000)) && !lease.is_held(ms(0)) && lease.is_due(ms(0)));
         lease.renewed(ms(10));
         lease.looked();

@@ -20,9 +20,11 @@ use super::snapshot::{Seen, Snapshot, Stale, stale_since};
 /// How long a request waits for a look before the process takes itself to be cut off. More than a
 /// lease, which is what joining anew may have to wait for.
 const LOOK_MAX: Duration = Duration::from_millis(1_500);
-/// The first pause between looks at the others, which doubles each time.
+/// The first pause between questions to the others; it doubles each time, up to 16 times this.
 const PAUSE: Duration = Duration::from_millis(1);
-const PAUSE_MAX: Duration = Duration::from_millis(16);
+/// They are called at the first question and each of so many: a ring can be lost, or come during a
+/// look, and many would only keep them busy.
+const CALL_EACH: u32 = 8;
 
 /// See the module.
 pub struct Watcher {
@@ -108,6 +110,11 @@ impl Watcher {
     }
 
     async fn join(&self, sql: &Db) -> Result<(), SqlError> {
+        // Out of reach this fails, and memory goes on answering. Within reach it must not: nobody
+        // waits for who is joining.
+        let own = self.id.clone();
+        sql.read::<_, SqlError>(move |tx| peer::seen_by(tx, &own)).await?;
+        self.lease.given_up();
         let began = self.since.elapsed();
         self.write_row(sql, None).await?;
         self.until_others_saw(sql).await;
@@ -154,7 +161,7 @@ impl Watcher {
     /// A look has ended; `is_done` unless the database was out of reach.
     pub fn ended(&self, is_done: bool) {
         if !is_done {
-            self.lease.cut_off();
+            self.cut_off();
         }
         self.ended.send_modify(|ended| *ended += 1);
     }
@@ -164,14 +171,22 @@ impl Watcher {
         self.lease.may_answer(self.since.elapsed())
     }
 
+    fn cut_off(&self) {
+        if self.lease.cut_off() {
+            tracing::warn!("the database is out of reach: cached links may be out of date");
+        }
+    }
+
     /// Returns when memory may answer: at once, after a look, or cut off.
     pub async fn until_may_answer(&self) {
+        if self.may_answer() {
+            return;
+        }
         let mut ended = self.ended.subscribe();
         while !self.may_answer() {
             self.called.notify_one();
             if tokio::time::timeout(LOOK_MAX, ended.changed()).await.is_err() {
-                tracing::warn!("the database does not answer: cached links may be out of date");
-                self.lease.cut_off();
+                self.cut_off();
             }
         }
     }
@@ -189,23 +204,21 @@ impl Watcher {
     }
 
     async fn watch_others(&self, sql: &Db) {
-        let (mut since, mut pause) = (None, PAUSE);
-        loop {
+        let mut since = None;
+        for question in 0_u32.. {
             let own = self.id.clone();
             match sql.read::<_, SqlError>(move |tx| peer::others(tx, &own)).await {
                 Ok((now, peers)) => {
                     if peer::all_saw(since.get_or_insert(now), &peers) {
                         return;
                     }
-                    // A ring can be lost, or come during a look; many would only keep others busy.
-                    if pause == PAUSE || pause == PAUSE_MAX {
+                    if question % CALL_EACH == 0 {
                         self.call_others(sql).await;
                     }
                 }
                 Err(error) => tracing::debug!(%error, "other processes cannot be asked for now"),
             }
-            clock::pause(pause).await;
-            pause = (pause * 2).min(PAUSE_MAX);
+            clock::pause(PAUSE * 2_u32.pow(question.min(4))).await;
         }
     }
 

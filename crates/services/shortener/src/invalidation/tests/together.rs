@@ -113,6 +113,7 @@ impl World {
             Place::Idle if !self.processes[id].lease.is_due(now) => Place::Renewed,
             Place::Idle if is_held => Place::Asked(Renewal { asked_at: now, joining_since: None }),
             Place::Idle => {
+                self.processes[id].lease.given_up();
                 self.write_row(id, None);
                 Place::Joining { began: now, since: None }
             }
@@ -160,14 +161,16 @@ impl World {
         self.changes[change].is_acknowledged |= is_in_force;
     }
 
-    /// V-3.
+    /// V-3; who is cut off may answer, until it has reached the database again.
     fn stale_answer(&self) -> Option<(usize, i64)> {
         let acknowledged = self.changes.iter().filter(|change| change.is_acknowledged);
         let pairs = acknowledged.flat_map(|change| (0..PROCESSES).map(move |id| (id, change)));
         let mut stale = pairs.filter(|(id, change)| {
             let process = &self.processes[*id];
             let forgot = *id == change.by || process.last.saw(change.transaction);
-            process.lease.is_held(self.now) && !forgot
+            let is_cut_off =
+                !process.lease.is_held(self.now) && matches!(process.place, Place::Idle);
+            process.lease.may_answer(self.now) && !forgot && !is_cut_off
         });
         stale.next().map(|(id, change)| (id, change.transaction))
     }
