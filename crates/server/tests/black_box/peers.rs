@@ -59,3 +59,21 @@ fn a_killed_process_is_waited_for_once_and_briefly() {
     let seen = a.visitor().get(&format!("/{code}"));
     assert_eq!(seen.header("location"), "https://example.com/1");
 }
+
+/// Longer than its lease, without knowing that it did: it has to ask before it answers.
+#[test]
+fn a_process_that_stood_still_answers_with_what_holds_now() {
+    let database = fresh_database();
+    let Some((a, b)) = two_on(database.as_ref()) else { return };
+    let mut client = a.client("dev");
+    let code = client.shorten(&json!({ "longUrl": "https://example.com/0", "private": true }));
+    let mut visitor = b.visitor();
+    for round in 1..=3 {
+        assert_eq!(visitor.get(&format!("/{code}")).status, 302);
+        b.signal("STOP");
+        let target = format!("https://example.com/{round}");
+        edit(&mut client, &code, &target);
+        b.signal("CONT");
+        assert_eq!(visitor.get(&format!("/{code}")).header("location"), target);
+    }
+}

@@ -11,7 +11,8 @@
 //! joins anew.
 //!
 //! Clocks are taken to run at the same speed, and the database's not to jump ahead (C. Gray, D.
-//! Cheriton: Leases, SOSP 1989, section 5).
+//! Cheriton: Leases, SOSP 1989, section 5). A machine that is suspended as a whole stops its clock:
+//! woken, it may go on for what was left of its lease.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
