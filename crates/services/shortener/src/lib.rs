@@ -1,8 +1,8 @@
 //! Short links: a long URL becomes a short one, and everyone who opens it is sent on and counted.
 //!
 //! Write path: [`http`] (or the doors that speak as Bitly, YOURLS and Shlink) calls [`service`];
-//! [`target`] checks the long URL; [`issuer`] takes a number from [`ranges`], hides it by a
-//! [`permutation`] and writes it in [`base62`]; [`store`] keeps it.
+//! [`target`] checks the long URL; [`issuer`] takes a number from [`ranges`]; [`code_scheme`] hides
+//! it by a [`permutation`] and writes it in [`base62`]; [`store`] keeps it.
 //!
 //! Read path: [`public`] answers from [`hot`], else asks [`service`] and [`store`]; the click is
 //! [`gathered`], and added up by [`clicks`] and written by [`click_store`] twice a second.
@@ -24,6 +24,7 @@ pub mod click_batch;
 pub mod click_store;
 pub mod clicks;
 pub mod code;
+pub mod code_scheme;
 pub mod codes;
 pub mod country;
 mod doors;

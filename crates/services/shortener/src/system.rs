@@ -9,6 +9,7 @@ use kit::system::{Ctx, OpenError, System};
 
 use crate::admin::base_policy;
 use crate::clicks::{Clicks, FLUSH_EVERY};
+use crate::code_scheme::CodeScheme;
 use crate::codes::Codes;
 use crate::hot::HotLinks;
 use crate::invalidation::{Announcer, POLL_EVERY, Watcher};
@@ -49,6 +50,11 @@ impl System for Shorteners {
             name: "changes for other processes",
             sql: include_str!("../migrations/002_link_change.sql"),
         },
+        Migration {
+            number: 3,
+            name: "codes by number",
+            sql: include_str!("../migrations/003_codes_by_number.sql"),
+        },
     ];
     type Instance = Shortener;
 
@@ -59,13 +65,8 @@ impl System for Shorteners {
             what: error,
         };
         let runtime = tokio::runtime::Handle::current();
-        let fresh = ctx.entropy.bytes16();
-        let key = ctx.sql.write::<_, SqlError>(move |tx| {
-            store::setting(tx, "permutation-key", || fresh.to_vec())
-        });
-        let key = runtime.block_on(key).map_err(|error| refused(error.to_string()))?;
-        let key = <[u8; 16]>::try_from(key)
-            .map_err(|key| refused(format!("its key has {} bytes, not 16", key.len())))?;
+        let scheme = runtime.block_on(adopted_scheme(&self.settings, &ctx));
+        let scheme = scheme.map_err(|error| refused(error.to_string()))?;
         // Before anything is read that a later change could make stale.
         let watcher = runtime.block_on(Watcher::start(&ctx.sql));
         let watcher = watcher.map_err(|error| refused(error.to_string()))?;
@@ -75,7 +76,7 @@ impl System for Shorteners {
         let codes = runtime.block_on(Codes::open(self.settings.hash, &ctx.sql, &ctx.metrics));
         let shortener = Arc::new(Shortener {
             codes: codes.map_err(|error| refused(error.to_string()))?,
-            issuer: Issuer::new(ctx.sql.clone(), self.settings.issuer.clone(), key),
+            issuer: Issuer::new(ctx.sql.clone(), self.settings.issuer.clone(), scheme),
             hot: HotLinks::new(self.settings.cache_bytes),
             policy: ArcSwap::from_pointee(base_policy(&self.settings)),
             domains: ArcSwap::default(),
@@ -93,6 +94,22 @@ impl System for Shorteners {
         start_workers(&shortener, &ctx.workers);
         Ok(shortener)
     }
+}
+
+/// The settings' way of writing numbers, under the store's own key.
+async fn adopted_scheme(settings: &Settings, ctx: &Ctx) -> Result<CodeScheme, SqlError> {
+    let (fresh, base62, obfuscate) = (ctx.entropy.bytes16(), settings.base62, settings.obfuscate);
+    ctx.sql
+        .write(move |tx| {
+            let key = store::setting(tx, "permutation-key", || fresh.to_vec())?;
+            let key = <[u8; 16]>::try_from(key).map_err(|key| {
+                SqlError::Invalid(format!("the key of codes has {} bytes, not 16", key.len()))
+            })?;
+            let scheme = CodeScheme::new(base62, obfuscate, key);
+            scheme.adopt(tx)?;
+            Ok(scheme)
+        })
+        .await
 }
 
 fn start_workers(shortener: &Arc<Shortener>, workers: &kit::worker::Workers) {
