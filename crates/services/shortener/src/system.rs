@@ -55,6 +55,11 @@ impl System for Shorteners {
             name: "codes by number",
             sql: include_str!("../migrations/003_codes_by_number.sql"),
         },
+        Migration {
+            number: 4,
+            name: "runs of clicks",
+            sql: include_str!("../migrations/004_click_runs.sql"),
+        },
     ];
     type Instance = Shortener;
 
@@ -73,6 +78,7 @@ impl System for Shorteners {
         let clicks =
             Clicks::new(ctx.sql.clone(), ctx.clock.clone(), ctx.entropy.clone(), &ctx.metrics);
         runtime.block_on(clicks.renew_salt()).map_err(|error| refused(error.to_string()))?;
+        runtime.block_on(clicks.find_runs()).map_err(|error| refused(error.to_string()))?;
         let codes = runtime.block_on(Codes::open(self.settings.hash, &ctx.sql, &ctx.metrics));
         let shortener = Arc::new(Shortener {
             codes: codes.map_err(|error| refused(error.to_string()))?,
@@ -123,6 +129,16 @@ fn start_workers(shortener: &Arc<Shortener>, workers: &kit::worker::Workers) {
             if let Err(error) = clicks.flush().await {
                 tracing::warn!(%error, "clicks wait for the store");
             }
+        }
+    });
+    let clicks = Arc::clone(&shortener.clicks);
+    workers.at_leisure("shortener: add clicks up", FLUSH_EVERY, move || {
+        let clicks = Arc::clone(&clicks);
+        async move {
+            clicks.add_up().await.unwrap_or_else(|error| {
+                tracing::warn!(%error, "clicks wait to be added up");
+                false
+            })
         }
     });
     let swept = Arc::downgrade(shortener);
