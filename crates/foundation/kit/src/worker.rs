@@ -7,6 +7,8 @@ use parking_lot::Mutex;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
+use crate::clock::Stopwatch;
+
 /// How long a worker may take to finish once told to stop; then it is cut off.
 const STOP_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -79,6 +81,31 @@ impl Workers {
         });
     }
 
+    /// Starts `work` under `name`, looked for each `period` of the machine's time. While it says
+    /// that there is more, it is done again after a rest as long as the work took: at most half a
+    /// core, whatever there is to do, and the work of others comes between. Ends where it is when
+    /// it is time to stop, so each piece must leave things in order.
+    pub fn at_leisure<F>(
+        &self,
+        name: &'static str,
+        period: Duration,
+        mut work: impl FnMut() -> F + Send + 'static,
+    ) where
+        F: Future<Output = bool> + Send + 'static,
+    {
+        self.spawn(name, |mut stop| async move {
+            let mut rest = period;
+            loop {
+                tokio::select! {
+                    () = tokio::time::sleep(rest) => {}
+                    () = stop.wait() => return,
+                }
+                let took = Stopwatch::start();
+                rest = if work().await { took.elapsed() } else { period };
+            }
+        });
+    }
+
     /// The names of those still at work.
     pub fn names(&self) -> Vec<&'static str> {
         let running = self.0.running.lock();
@@ -105,7 +132,7 @@ impl Workers {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::sync::atomic::{AtomicBool, Ordering};
+    use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
     #[tokio::test]
     async fn a_worker_finishes_what_it_holds() {
@@ -121,5 +148,26 @@ mod tests {
         workers.stop().await;
         assert!(flushed.load(Ordering::Relaxed));
         assert!(workers.names().is_empty());
+    }
+
+    #[tokio::test]
+    async fn leisurely_work_goes_on_while_there_is_more_and_then_pauses() {
+        let workers = Workers::default();
+        let left = Arc::new(AtomicU32::new(5));
+        let (taken, done) = (Arc::clone(&left), Arc::new(tokio::sync::Notify::new()));
+        let last = Arc::clone(&done);
+        workers.at_leisure("add up", Duration::from_millis(1), move || {
+            let more = taken.fetch_sub(1, Ordering::Relaxed) > 1;
+            if !more {
+                taken.store(1, Ordering::Relaxed);
+                last.notify_one();
+            }
+            async move { more }
+        });
+        done.notified().await;
+        assert_eq!(left.load(Ordering::Relaxed), 1);
+        // Looked for again after the period: the worker has not ended.
+        done.notified().await;
+        workers.stop().await;
     }
 }

@@ -1,12 +1,13 @@
 //! The rows of clicks: hours, facets, visitors, and the latest clicks one by one.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 
 use kit::clock::Timestamp;
 use kit::sql::{Row, SqlError, Tx};
 use structures::hyperloglog::HyperLogLog;
 
-use crate::click_batch::{DayBatch, Facet, LinkBatch, Tally};
+use crate::click_batch::{DayBatch, Facet, LinkBatch, RecentClick, Tally};
+use crate::stats::HourRow;
 
 /// Clicks kept one by one a link.
 pub const RECENT_MAX: i64 = 1_000;
@@ -198,21 +199,46 @@ pub fn recent(
     )
 }
 
+/// Clicks on a link in its counts.
+///
+/// # Errors
+/// See [`SqlError`].
+pub fn clicks(tx: &mut Tx<'_>, link_id: i64) -> Result<i64, SqlError> {
+    let sql = "SELECT clicks FROM link WHERE id = ?1";
+    Ok(tx.find(sql, &[link_id.into()], |row| row.get(0))?.unwrap_or(0))
+}
+
+/// The latest of the clicks that wait to be counted after `clicks` others, newest first, as they
+/// will be stored.
+pub fn not_stored_yet(clicks: i64, waiting: &LinkBatch) -> Vec<StoredClick> {
+    let total: u64 = waiting.hours.values().map(Tally::total).sum();
+    let last = clicks.saturating_add(signed(total));
+    let numbered = (0..).map(|age| last - age).zip(waiting.recent.iter().rev());
+    let stored = |(sequence, click): (i64, &RecentClick)| StoredClick {
+        sequence,
+        at: Timestamp::from_micros(click.at_us),
+        referrer: click.referrer.clone(),
+        user_agent: click.user_agent.clone(),
+        country: click.country.as_str().to_owned(),
+        device: click.agent.device.as_str().to_owned(),
+        browser: click.agent.browser.to_owned(),
+        system: click.agent.os.to_owned(),
+        bot: click.agent.is_bot(),
+        scan: click.scan,
+    };
+    numbered.map(stored).collect()
+}
+
 /// Counts by hour, `from` and `to` included.
 ///
 /// # Errors
 /// See [`SqlError`].
-pub fn hours(
-    tx: &mut Tx<'_>,
-    link_id: i64,
-    from: i64,
-    to: i64,
-) -> Result<Vec<(i64, Tally)>, SqlError> {
+pub fn hours(tx: &mut Tx<'_>, link_id: i64, from: i64, to: i64) -> Result<Vec<HourRow>, SqlError> {
     tx.query(
         "SELECT people, bots, scans, hour FROM click_hour
          WHERE link_id = ?1 AND hour >= ?2 AND hour <= ?3 ORDER BY hour",
         &[link_id.into(), from.into(), to.into()],
-        |row| Ok((row.get(3)?, tally(row)?)),
+        |row| Ok(HourRow { hour: row.get(3)?, tally: tally(row)? }),
     )
 }
 
@@ -239,19 +265,23 @@ pub fn facets(
     Ok(rows.into_iter().filter_map(known).collect())
 }
 
-/// Distinct visitors over the days `from` to `to`, both included. One who came on two days counts
-/// twice, since nobody is followed from day to day.
+/// Sketches of the visitors of the days `from` to `to`, both included.
 ///
 /// # Errors
 /// See [`SqlError`].
-pub fn visitors(tx: &mut Tx<'_>, link_id: i64, from: i64, to: i64) -> Result<u64, SqlError> {
-    let sketches = tx.query(
-        "SELECT sketch FROM click_visitors WHERE link_id = ?1 AND day >= ?2 AND day <= ?3",
+pub fn visitors(
+    tx: &mut Tx<'_>,
+    link_id: i64,
+    from: i64,
+    to: i64,
+) -> Result<BTreeMap<i64, HyperLogLog>, SqlError> {
+    let stored = tx.query(
+        "SELECT day, sketch FROM click_visitors WHERE link_id = ?1 AND day >= ?2 AND day <= ?3",
         &[link_id.into(), from.into(), to.into()],
-        |row| row.get::<Vec<u8>>(0),
+        |row| Ok((row.get::<i64>(0)?, row.get::<Vec<u8>>(1)?)),
     )?;
-    let estimate = |bytes: &Vec<u8>| HyperLogLog::from_bytes(bytes).map_or(0, |s| s.estimate());
-    Ok(sketches.iter().map(estimate).sum())
+    let sketch = |bytes: &[u8]| HyperLogLog::from_bytes(bytes).unwrap_or_default();
+    Ok(stored.iter().map(|(day, bytes)| (*day, sketch(bytes))).collect())
 }
 
 /// The key of `day`: `fresh` unless another was stored; keys of other days are forgotten.

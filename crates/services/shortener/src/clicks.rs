@@ -1,14 +1,14 @@
 //! Clicks on their way to the store: gathered in memory, written together twice a second.
 //!
 //! A redirect never waits: it adds to one of a few shards (a fifth of a microsecond). A worker
-//! takes what has gathered, adds it up a thousand links at a time and writes it in transactions of
-//! that size. So a click is durable within a second, and what `kill -9` can lose is the last half
-//! second of counts.
+//! takes what has gathered and writes it in one transaction: added up when it is of few links, else
+//! as it is, for [`crate::click_runs`] to add up later. So a click is durable within a second, and
+//! what `kill -9` can lose is the last half second of counts.
 
 use std::hash::Hasher;
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -19,7 +19,9 @@ use kit::telemetry::metrics::{Counter, Metrics};
 use parking_lot::Mutex;
 use siphasher::sip::SipHasher13;
 
-use crate::click_batch::{Aggregator, Batch, Click, LinkBatch};
+use crate::click_batch::{Aggregator, Click, LinkBatch};
+use crate::click_chunk::{Chunk, Chunker};
+use crate::click_runs::{self, RUNS_MAX};
 use crate::click_store;
 use crate::country::Country;
 use crate::gathered::Gathered;
@@ -29,8 +31,8 @@ pub const FLUSH_EVERY: Duration = Duration::from_millis(500);
 /// Clicks that may wait in one shard, 40 MB; further ones are dropped and counted. Only a store
 /// that refuses writes lets it come to that.
 pub const CLICKS_WAITING_MAX: usize = 500_000;
-/// Links written in one transaction, so that others get their turn between.
-const LINKS_A_WRITE: usize = 1_000;
+/// Links whose clicks are added up at once: a transaction of some 50 ms. Those of more links wait.
+const LINKS_AT_ONCE_MAX: usize = 1_000;
 const SHARDS: usize = 4;
 
 /// What a front door knows of a visit.
@@ -56,6 +58,8 @@ pub struct Clicks {
     shards: [Mutex<Gathered>; SHARDS],
     /// One flush at a time.
     writing: tokio::sync::Mutex<Writing>,
+    /// Runs in the store that wait to be added up, as far as this process knows.
+    runs: AtomicU64,
     salt: ArcSwap<Salt>,
     counted: Counter,
     dropped: Counter,
@@ -68,13 +72,11 @@ struct Writing {
     refused: Option<Pending>,
 }
 
-/// Clicks taken from the shards, in the order of their links, some of them written.
+/// Clicks taken from the shards, in the order of their links.
 struct Pending {
     gathered: Vec<Gathered>,
     /// Link, gathering and place of every click.
     order: Vec<(i64, usize, usize)>,
-    written: usize,
-    begun: usize,
 }
 
 impl Pending {
@@ -84,33 +86,28 @@ impl Pending {
         });
         let mut order: Vec<_> = places.collect();
         order.sort_unstable();
-        Self { gathered, order, written: 0, begun: 0 }
+        Self { gathered, order }
     }
 
-    /// The clicks of the next links, added up; those of the batch before are then written.
-    fn next_batch(&mut self, aggregator: &mut Aggregator) -> Option<Batch> {
-        self.written = self.begun;
-        let mut links = 0;
-        let mut link_before = None;
-        for (link_id, number, index) in &self.order[self.written..] {
-            if link_before != Some(link_id) {
-                links += 1;
-                link_before = Some(link_id);
-            }
-            if links > LINKS_A_WRITE {
-                break;
-            }
-            if let Some(click) = self.gathered[*number].get(*index) {
-                aggregator.add(&click);
-            }
-            self.begun += 1;
-        }
-        (self.begun > self.written).then(|| aggregator.take())
+    fn clicks(&self) -> impl Iterator<Item = Click<'_>> {
+        self.order.iter().filter_map(|(_, number, index)| self.gathered[*number].get(*index))
     }
 
-    /// The batch that was begun was not written.
-    fn take_back(&mut self) {
-        self.begun = self.written;
+    fn links(&self) -> usize {
+        self.order.chunk_by(|one, next| one.0 == next.0).count()
+    }
+
+    fn added_up(&self, aggregator: &mut Aggregator) -> Vec<(i64, LinkBatch)> {
+        self.clicks().for_each(|click| aggregator.add(&click));
+        aggregator.take().links.into_iter().collect()
+    }
+
+    fn chunks(&self) -> Vec<Chunk> {
+        let mut chunker = Chunker::default();
+        let mut chunks: Vec<Chunk> =
+            self.clicks().filter_map(|click| chunker.add(&click)).collect();
+        chunks.extend(chunker.finish());
+        chunks
     }
 }
 
@@ -136,6 +133,7 @@ impl Clicks {
             entropy,
             shards: Default::default(),
             writing: tokio::sync::Mutex::default(),
+            runs: AtomicU64::new(0),
             salt,
             counted,
             dropped,
@@ -177,18 +175,61 @@ impl Clicks {
         self.write(&mut writing, pending).await
     }
 
-    async fn write(&self, writing: &mut Writing, mut pending: Pending) -> Result<(), SqlError> {
-        while let Some(batch) = pending.next_batch(&mut writing.aggregator) {
-            let links: Vec<(i64, LinkBatch)> = batch.links.into_iter().collect();
-            let write = move |tx: &mut Tx<'_>| {
-                links.iter().try_for_each(|(id, clicks)| click_store::write(tx, *id, clicks))
-            };
-            if let Err(refusal) = self.sql.write(write).await {
-                pending.take_back();
-                writing.refused = Some(pending);
-                return Err(refusal);
-            }
+    async fn write(&self, writing: &mut Writing, pending: Pending) -> Result<(), SqlError> {
+        if pending.order.is_empty() {
+            return Ok(());
         }
+        // What came later is not counted before what waits: the latest visits stay in order.
+        let runs = self.runs.load(Ordering::Relaxed);
+        let written = match runs == 0 && pending.links() <= LINKS_AT_ONCE_MAX {
+            true => self.write_counts(pending.added_up(&mut writing.aggregator)).await,
+            false => self.write_run(pending.chunks(), pending.order.len() as u64).await,
+        };
+        if written.is_err() {
+            writing.refused = Some(pending);
+        }
+        written
+    }
+
+    async fn write_counts(&self, links: Vec<(i64, LinkBatch)>) -> Result<(), SqlError> {
+        let write = move |tx: &mut Tx<'_>| {
+            links.iter().try_for_each(|(id, clicks)| click_store::write(tx, *id, clicks))
+        };
+        self.sql.write(write).await
+    }
+
+    async fn write_run(&self, chunks: Vec<Chunk>, clicks: u64) -> Result<(), SqlError> {
+        // The store cannot keep up: clicks gather, and in the end are dropped and counted.
+        while self.runs.load(Ordering::Relaxed) >= RUNS_MAX {
+            self.add_up().await?;
+        }
+        let put = move |tx: &mut Tx<'_>| {
+            click_runs::put(tx, &chunks, clicks)?;
+            click_runs::count(tx)
+        };
+        self.runs.store(self.sql.write::<_, SqlError>(put).await?, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// Adds up some of the clicks that wait in the store; true when more wait.
+    ///
+    /// # Errors
+    /// The store's own.
+    pub async fn add_up(&self) -> Result<bool, SqlError> {
+        if self.runs.load(Ordering::Relaxed) == 0 {
+            return Ok(false);
+        }
+        let left = self.sql.write(click_runs::step).await?;
+        self.runs.store(left.runs, Ordering::Relaxed);
+        Ok(left.runs > 0)
+    }
+
+    /// Learns what waits in the store from before this process.
+    ///
+    /// # Errors
+    /// The store's own.
+    pub(crate) async fn find_runs(&self) -> Result<(), SqlError> {
+        self.runs.store(self.sql.read(click_runs::count).await?, Ordering::Relaxed);
         Ok(())
     }
 

@@ -79,6 +79,11 @@ impl Codes {
         Ok(Self::Hash(Hashed { used, look_ups }))
     }
 
+    /// Whether a code is its row's number, written as the deployment writes numbers.
+    pub fn are_numbers(&self) -> bool {
+        matches!(self, Self::Counter)
+    }
+
     /// The code to try, marked as used before anybody can be told of it.
     pub fn choose(&self, wanted: &Wanted<'_>) -> Choice {
         match self {

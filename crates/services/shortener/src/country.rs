@@ -42,6 +42,12 @@ impl Country {
         }
     }
 
+    /// The code's two letters in upper case; none: unknown.
+    #[must_use]
+    pub const fn letters(self) -> Option<[u8; 2]> {
+        self.0
+    }
+
     /// The code in upper case, or `unknown`.
     #[must_use]
     pub fn as_str(&self) -> &str {

@@ -3,7 +3,7 @@
 use kit::clock::Timestamp;
 use kit::sql::Tx;
 
-use crate::model::{Author, Link, LinkChange, LinkState, ShortAddress, ShortenError};
+use crate::model::{Author, Link, LinkChange, LinkState, Place, ShortAddress, ShortenError};
 use crate::service::{Shortener, check_texts, unique};
 use crate::store;
 use crate::target::Target;
@@ -36,7 +36,7 @@ impl Shortener {
             Some(password) => Some(self.hash_of(password.as_deref()).await?),
             None => None,
         };
-        let (author, wanted, now) = (author.clone(), address.clone(), self.clock.now());
+        let (author, wanted, now) = (author.clone(), self.place_of(address), self.clock.now());
         let announcer = self.announcer;
         let changed = self
             .sql
@@ -56,7 +56,7 @@ impl Shortener {
                 }
                 link.shared &= link.is_plain() && link.expires_at.is_none();
                 store::update(tx, &link)?;
-                announcer.link(tx, &wanted)?;
+                announcer.link(tx, &wanted.address)?;
                 Ok(link)
             })
             .await?;
@@ -79,12 +79,12 @@ impl Shortener {
         if self.settings.immutable {
             return Err(ShortenError::Immutable);
         }
-        let (author, wanted, now) = (author.clone(), address.clone(), self.clock.now());
+        let (author, wanted, now) = (author.clone(), self.place_of(address), self.clock.now());
         let announcer = self.announcer;
         self.sql
             .write::<(), ShortenError>(move |tx| {
                 let link = store::find(tx, &wanted)?
-                    .ok_or_else(|| ShortenError::NotFound(wanted.code.clone()))?;
+                    .ok_or_else(|| ShortenError::NotFound(wanted.address.code.clone()))?;
                 if store::let_go(tx, link.id, &author.id)? {
                     return Ok(());
                 }
@@ -95,7 +95,7 @@ impl Shortener {
                 let gone =
                     Link { state: LinkState::Deleted, shared: false, updated_at: now, ..link };
                 store::update(tx, &gone)?;
-                Ok(announcer.link(tx, &wanted)?)
+                Ok(announcer.link(tx, &wanted.address)?)
             })
             .await?;
         self.hot.forget(address);
@@ -104,13 +104,9 @@ impl Shortener {
     }
 }
 
-fn own_link(
-    tx: &mut Tx<'_>,
-    author: &Author,
-    address: &ShortAddress,
-) -> Result<Link, ShortenError> {
-    let link =
-        store::find(tx, address)?.ok_or_else(|| ShortenError::NotFound(address.code.clone()))?;
+fn own_link(tx: &mut Tx<'_>, author: &Author, place: &Place) -> Result<Link, ShortenError> {
+    let found = store::find(tx, place)?;
+    let link = found.ok_or_else(|| ShortenError::NotFound(place.address.code.clone()))?;
     if link.state != LinkState::Active {
         return Err(ShortenError::Gone("was deleted or has expired"));
     }

@@ -1,12 +1,17 @@
 //! Links of another shortener taken in with their codes, titles, tags, times and click counts.
 
+use std::sync::Arc;
+
 use kit::clock::Timestamp;
 use kit::sql::{SqlError, Tx};
 
 use crate::code::Alias;
+use crate::code_scheme::CodeScheme;
 use crate::exchange::LinkRecord;
 use crate::issuer::Issued;
-use crate::model::{Author, Link, LinkState, NewLink, ShortAddress, ShortenError, TITLE_CHARS_MAX};
+use crate::model::{
+    Author, Link, LinkState, NewLink, Place, ShortAddress, ShortenError, TITLE_CHARS_MAX,
+};
 use crate::service::{Shortener, check_texts, unique};
 use crate::store;
 use crate::target::Target;
@@ -89,9 +94,10 @@ impl Shortener {
         let address = ShortAddress { domain, code };
         let digest = target.digest;
         let link = self.link_of(&new, author, (issued, &address), (&target, None));
+        let numbered = alias.is_none() && self.codes.are_numbers();
         let created_at = record.created_at_us.map_or(now, Timestamp::from_micros).min(now);
         let clicks = i64::try_from(record.clicks.unwrap_or(0)).unwrap_or(i64::MAX);
-        Ok(Prepared { link: Link { created_at, clicks, ..link }, digest, issued })
+        Ok(Prepared { link: Link { created_at, clicks, numbered, ..link }, digest, issued })
     }
 
     async fn insert_all(
@@ -99,13 +105,19 @@ impl Shortener {
         author: String,
         rows: Vec<Prepared>,
     ) -> Result<Vec<Taken>, ShortenError> {
-        let stored: Vec<(Link, [u8; 16])> =
-            rows.iter().map(|row| (row.link.clone(), row.digest)).collect();
+        let stored = rows.iter().map(|row| {
+            let numbered = row.link.numbered;
+            let mut place = self.place_of(&row.link.address());
+            place.number = place.number.filter(|_| !numbered);
+            Draft { link: row.link.clone(), place, digest: row.digest }
+        });
+        let stored: Vec<Draft> = stored.collect();
+        let scheme = self.issuer.scheme();
         let mut attempts = 0;
         let taken = loop {
-            let (batch, author) = (stored.clone(), author.clone());
+            let (batch, author, scheme) = (stored.clone(), author.clone(), Arc::clone(scheme));
             let insert = move |tx: &mut Tx<'_>| {
-                let each = batch.iter().map(|(link, digest)| take(tx, link, digest, &author));
+                let each = batch.iter().map(|draft| take(tx, draft, &author, &scheme));
                 each.collect::<Result<Vec<Taken>, SqlError>>()
             };
             match self.sql.write(insert).await {
@@ -117,7 +129,7 @@ impl Shortener {
         };
         for (row, taken) in rows.iter().zip(&taken) {
             match taken {
-                Taken::Imported => self.hot.forget(&address_of(&row.link)),
+                Taken::Imported => self.hot.forget(&row.link.address()),
                 _ => self.issuer.give_back(row.issued),
             }
         }
@@ -125,7 +137,21 @@ impl Shortener {
     }
 }
 
-fn take(tx: &mut Tx<'_>, link: &Link, digest: &[u8; 16], author: &str) -> Result<Taken, SqlError> {
+/// A link on its way into the store.
+#[derive(Clone)]
+struct Draft {
+    link: Link,
+    place: Place,
+    digest: [u8; 16],
+}
+
+fn take(
+    tx: &mut Tx<'_>,
+    draft: &Draft,
+    author: &str,
+    scheme: &CodeScheme,
+) -> Result<Taken, SqlError> {
+    let Draft { link, place, digest } = draft;
     if link.shared
         && let Some(found) = store::find_shared(tx, digest)?
     {
@@ -134,19 +160,15 @@ fn take(tx: &mut Tx<'_>, link: &Link, digest: &[u8; 16], author: &str) -> Result
         }
         return Ok(Taken::Existing);
     }
-    if let Some(found) = store::find(tx, &address_of(link))? {
+    if let Some(found) = store::find(tx, place)? {
         let is_same = found.long_url == link.long_url && found.state == LinkState::Active;
         return Ok(match is_same {
             true => Taken::Existing,
             false => Taken::Refused(ShortenError::Taken(link.code.clone())),
         });
     }
-    store::insert(tx, link, link.shared.then_some(digest))?;
+    store::insert(tx, link, link.shared.then_some(digest), scheme)?;
     Ok(Taken::Imported)
-}
-
-fn address_of(link: &Link) -> ShortAddress {
-    ShortAddress { domain: link.domain.clone(), code: link.code.clone() }
 }
 
 /// Titles of other programs have line breaks and lengths of their own; they are for people only.

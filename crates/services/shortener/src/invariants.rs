@@ -43,14 +43,19 @@ pub const DIGESTS_OF_TARGETS: Invariant =
 pub const NOTHING_ORPHANED: Invariant =
     Invariant { id: "S-6", holds: "every tag, holder and count belongs to a link" };
 
+/// S-7: generated codes are found by number, others by an index, so no one index sees to it.
+pub const CODES_APART: Invariant =
+    Invariant { id: "S-7", holds: "two links never have one code on one domain" };
+
 /// All of them, in order.
-pub const CATALOGUE: [Invariant; 6] = [
+pub const CATALOGUE: [Invariant; 7] = [
     NUMBERS_BELOW_MARKS,
     DIGESTS_OF_ACTIVE_LINKS,
     CLICKS_ADD_UP,
     RANGES_APART,
     DIGESTS_OF_TARGETS,
     NOTHING_ORPHANED,
+    CODES_APART,
 ];
 
 /// A row that breaks an invariant.
@@ -77,6 +82,7 @@ pub async fn check(sql: &Db) -> Result<Vec<Violation>, SqlError> {
                 (CLICKS_ADD_UP, clicks_that_do_not_add_up(tx)?),
                 (RANGES_APART, ranges_together(tx)?),
                 (NOTHING_ORPHANED, orphans(tx)?),
+                (CODES_APART, codes_together(tx)?),
             ] {
                 let rows = rows.into_iter().take(ROWS_MAX as usize);
                 violations.extend(rows.map(|row| Violation { invariant, row }));
@@ -158,6 +164,15 @@ fn orphans(tx: &mut Tx<'_>) -> Result<Vec<String>, SqlError> {
          ORDER BY link_id, what LIMIT ?1",
         &[ROWS_MAX.into()],
         |row| Ok(format!("link {} has {} and no row", row.get::<i64>(0)?, row.get::<String>(1)?)),
+    )
+}
+
+fn codes_together(tx: &mut Tx<'_>) -> Result<Vec<String>, SqlError> {
+    tx.query(
+        "SELECT MIN(id), code, MAX(id) FROM link GROUP BY domain, code HAVING COUNT(*) > 1
+         ORDER BY 1 LIMIT ?1",
+        &[ROWS_MAX.into()],
+        |row| Ok(format!("{} has the code of link {} too", link(row)?, row.get::<i64>(2)?)),
     )
 }
 

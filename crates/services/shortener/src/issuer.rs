@@ -1,27 +1,23 @@
-//! Hands out codes: a counter over leased ranges ([`crate::ranges`]), a keyed permutation, base 62.
+//! Hands out codes: a counter over leased ranges ([`crate::ranges`]), written by a [`CodeScheme`].
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use kit::sql::{Db, Row, SqlError, Tx};
 use parking_lot::Mutex;
 
-use crate::base62::Base62;
 use crate::code::{self, Code};
+use crate::code_scheme::CodeScheme;
 use crate::model::ShortenError;
-use crate::permutation::CodePermutation;
 use crate::ranges::counter::Take;
 use crate::ranges::{Checkpoint, Counter, Lease, RangeError, RangePlan, RangeRow};
 
 /// Numbers that came back unused and are handed out again first; more are let go.
 const SPARE_MAX: usize = 1_024;
 
-/// How codes come to be; see the keys of the same names in `default.toml`.
+/// Where numbers come from; see the keys of the same names in `default.toml`.
 #[derive(Clone, Debug)]
 pub struct IssuerSettings {
-    /// How numbers become text.
-    pub base62: Base62,
-    /// Whether successive codes are made unguessable (M11).
-    pub obfuscate: bool,
     /// How the number space is cut.
     pub plan: RangePlan,
     /// Numbers covered by one durable mark (N).
@@ -43,7 +39,7 @@ pub struct Issued {
 pub struct Issuer {
     sql: Db,
     settings: IssuerSettings,
-    permutation: Option<CodePermutation>,
+    scheme: Arc<CodeScheme>,
     counter: Mutex<Counter>,
     spare: Mutex<Vec<u64>>,
     /// Whether leases from before a restart have been taken up again.
@@ -53,13 +49,13 @@ pub struct Issuer {
 }
 
 impl Issuer {
-    /// `key` is the namespace's own; codes are guessable to whoever knows it.
-    pub fn new(sql: Db, settings: IssuerSettings, key: [u8; 16]) -> Self {
-        let permutation = settings.obfuscate.then(|| CodePermutation::new(key));
+    /// `scheme` must be the one that the store has adopted.
+    pub fn new(sql: Db, settings: IssuerSettings, scheme: CodeScheme) -> Self {
         let counter = Mutex::new(Counter::new(settings.checkpoint_every));
+        let scheme = Arc::new(scheme);
         let (spare, refill) = (Mutex::default(), tokio::sync::Mutex::default());
         let recovered = AtomicBool::new(false);
-        Self { sql, settings, permutation, counter, spare, recovered, refill }
+        Self { sql, settings, scheme, counter, spare, recovered, refill }
     }
 
     /// The next number and code. Waits for the store only when reserved numbers have run out.
@@ -98,6 +94,11 @@ impl Issuer {
         }
     }
 
+    /// How its numbers are written.
+    pub fn scheme(&self) -> &Arc<CodeScheme> {
+        &self.scheme
+    }
+
     /// Moves the mark ahead of need, so that few creations wait for it. Called now and then.
     ///
     /// # Errors
@@ -108,12 +109,7 @@ impl Issuer {
     }
 
     fn issued(&self, number: u64) -> Result<Issued, ShortenError> {
-        let hidden = match &self.permutation {
-            Some(permutation) => permutation.apply(number).ok_or(RangeError::Exhausted)?,
-            None => number,
-        };
-        let code = self.settings.base62.encode(hidden);
-        let code = code.map_err(|error| ShortenError::NoCode(error.to_string()))?;
+        let code = self.scheme.code_of(number).ok_or(RangeError::Exhausted)?;
         let id = i64::try_from(number).map_err(|_| RangeError::Exhausted)?;
         Ok(Issued { id, code })
     }

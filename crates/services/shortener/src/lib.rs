@@ -1,11 +1,12 @@
 //! Short links: a long URL becomes a short one, and everyone who opens it is sent on and counted.
 //!
 //! Write path: [`http`] (or the doors that speak as Bitly, YOURLS and Shlink) calls [`service`];
-//! [`target`] checks the long URL; [`issuer`] takes a number from [`ranges`], hides it by a
-//! [`permutation`] and writes it in [`base62`]; [`store`] keeps it.
+//! [`target`] checks the long URL; [`issuer`] takes a number from [`ranges`]; [`code_scheme`] hides
+//! it by a [`permutation`] and writes it in [`base62`]; [`store`] keeps it.
 //!
 //! Read path: [`public`] answers from [`hot`], else asks [`service`] and [`store`]; the click is
-//! [`gathered`], and added up by [`clicks`] and written by [`click_store`] twice a second.
+//! [`gathered`], and written by [`clicks`] twice a second: added up by [`click_store`], or, when
+//! many links were clicked, as it is in [`click_chunk`]s that [`click_runs`] adds up later.
 //!
 //! Beside them: [`insight`] and [`stats`] tell of clicks what [`agent`], [`referrer`] and
 //! [`country`] made of their headers; [`qr`] draws; [`exchange`] moves links in and out; [`admin`]
@@ -21,9 +22,12 @@ pub mod agent;
 pub mod base62;
 pub mod bitly;
 pub mod click_batch;
+pub mod click_chunk;
+pub mod click_runs;
 pub mod click_store;
 pub mod clicks;
 pub mod code;
+pub mod code_scheme;
 pub mod codes;
 pub mod country;
 mod doors;

@@ -130,6 +130,8 @@ pub struct Link {
     pub clicks: i64,
     /// Whether it is in the pool from which equal targets share one code.
     pub shared: bool,
+    /// Whether the code is the one that the number stands for, under which it is then found.
+    pub numbered: bool,
     /// For finding it again.
     pub tags: Vec<String>,
 }
@@ -235,6 +237,16 @@ pub struct ShortAddress {
     pub domain: String,
     /// The code or alias.
     pub code: String,
+}
+
+/// Where the row of a link may be found: under its code, or under the number that the code stands
+/// for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// The code on its domain.
+    pub address: ShortAddress,
+    /// None when no number is written like that.
+    pub number: Option<i64>,
 }
 
 /// Why the service refused.

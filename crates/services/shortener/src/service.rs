@@ -18,7 +18,7 @@ use crate::invalidation::watcher::Watcher;
 use crate::issuer::{Issued, Issuer};
 use crate::limit::Creations;
 use crate::model::{
-    Author, Link, LinkState, NewLink, ShortAddress, ShortenError, TAG_CHARS_MAX, TAGS_MAX,
+    Author, Link, LinkState, NewLink, Place, ShortAddress, ShortenError, TAG_CHARS_MAX, TAGS_MAX,
     TITLE_CHARS_MAX,
 };
 use crate::settings::Settings;
@@ -102,17 +102,18 @@ impl Shortener {
         loop {
             let issued = self.issuer.next().await?;
             let wanted = Wanted { issued, target: &target.normalised, is_shared, attempt };
-            let (code, looks) = match &alias {
-                Some(alias) => (alias.as_str().to_owned(), true),
+            let (code, looks, numbered) = match &alias {
+                Some(alias) => (alias.as_str().to_owned(), true, false),
                 None => {
                     let choice = self.codes.choose(&wanted);
-                    (choice.code.to_string(), choice.looks)
+                    (choice.code.to_string(), choice.looks, self.codes.are_numbers())
                 }
             };
             let address = ShortAddress { domain: domain.clone(), code };
             let hash = password_hash.clone();
             let link = self.link_of(&new, author, (issued, &address), (&target, hash));
             let (author, is_chosen) = (author.id.clone(), alias.is_some());
+            let link = Link { numbered, ..link };
             let draft = Draft { link, digest: target.digest, author, is_chosen, looks };
             match self.insert(draft).await {
                 Ok(created) => {
@@ -141,6 +142,12 @@ impl Shortener {
 
     async fn insert(&self, draft: Draft) -> Result<Created, ShortenError> {
         let (announcer, idle) = (self.announcer, self.settings.idle_expiry);
+        let scheme = Arc::clone(self.issuer.scheme());
+        let mut place = self.place_of(&draft.link.address());
+        if draft.link.numbered {
+            // It was issued just now: no row can have it.
+            place.number = None;
+        }
         self.sql
             .write(move |tx| {
                 let Draft { link, digest, author, is_chosen, looks } = &draft;
@@ -156,14 +163,13 @@ impl Shortener {
                     store::end(tx, found.id, now)?;
                     announcer.link(tx, &found.address())?;
                 }
-                let address = link.address();
-                if *looks && store::exists(tx, &address)? {
-                    return Err(ShortenError::Taken(address.code));
+                if *looks && store::exists(tx, &place)? {
+                    return Err(ShortenError::Taken(link.code.clone()));
                 }
-                store::insert(tx, link, link.shared.then_some(digest))?;
+                store::insert(tx, link, link.shared.then_some(digest), &scheme)?;
                 // Somebody may have tried it before it was there; nobody knows a generated one.
                 if *is_chosen {
-                    announcer.link(tx, &address)?;
+                    announcer.link(tx, &place.address)?;
                 }
                 Ok(Created { link: link.clone(), is_new: true })
             })
@@ -173,6 +179,11 @@ impl Shortener {
                 ShortenError::Store(SqlError::Duplicate(what)) => ShortenError::Taken(what),
                 refusal => refusal,
             })
+    }
+
+    pub(crate) fn place_of(&self, address: &ShortAddress) -> Place {
+        let number = self.issuer.scheme().number_of(&address.code);
+        Place { address: address.clone(), number }
     }
 
     pub(crate) fn link_of(
@@ -203,6 +214,7 @@ impl Shortener {
             state: LinkState::Active,
             clicks: 0,
             shared: !new.wants_own_code() && address.domain.is_empty(),
+            numbered: false,
             tags: unique(&new.tags),
         }
     }
@@ -212,7 +224,7 @@ impl Shortener {
     /// # Errors
     /// [`ShortenError::NotFound`], [`ShortenError::Gone`], [`ShortenError::Store`].
     pub async fn look_up(&self, address: &ShortAddress) -> Result<Link, ShortenError> {
-        let wanted = address.clone();
+        let wanted = self.place_of(address);
         let found = self.sql.read(move |tx| store::find(tx, &wanted)).await?;
         let link = found.ok_or_else(|| ShortenError::NotFound(address.code.clone()))?;
         self.refuse_gone(&link)?;
@@ -260,7 +272,7 @@ impl Shortener {
     }
 
     async fn load(&self, address: &ShortAddress) -> Result<Known, NotPlain> {
-        let wanted = address.clone();
+        let wanted = self.place_of(address);
         let found = self.sql.read(move |tx| store::find(tx, &wanted)).await;
         let Some(link) = found.map_err(|e: SqlError| NotPlain::Refused(e.into()))? else {
             return Ok(hot::absent(self.clock.now()));

@@ -94,7 +94,11 @@ impl CodesName {
 pub struct Settings {
     /// See `base_url`; none: the address the caller used.
     pub base_url: Option<String>,
-    /// How codes come to be.
+    /// How numbers become text.
+    pub base62: Base62,
+    /// Whether successive codes are made unguessable (M11).
+    pub obfuscate: bool,
+    /// Where numbers come from.
     pub issuer: IssuerSettings,
     /// How codes are made from hashes; none: from numbers.
     pub hash: Option<HashMethod>,
@@ -160,9 +164,9 @@ impl Section {
         };
         Ok(Settings {
             base_url: (!base_url.is_empty()).then_some(base_url),
+            base62,
+            obfuscate: self.obfuscate,
             issuer: IssuerSettings {
-                base62,
-                obfuscate: self.obfuscate,
                 plan: RangePlan {
                     range_size: self.range_size.into(),
                     first_number: self.first_number,

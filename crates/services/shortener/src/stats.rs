@@ -8,8 +8,6 @@ pub(crate) mod calendar;
 
 use std::collections::HashMap;
 
-use structures::hyperloglog::{HyperLogLog, PrecisionError};
-
 pub use calendar::Bucket;
 
 use crate::click_batch::{Facet, Tally, day_of, hour_of};
@@ -167,24 +165,6 @@ pub fn answer(
         total,
         facets: add_facets(facets.into_iter().filter(|row| days.contains(&row.day))),
     })
-}
-
-/// Visitors over several days, each counted once a day sketch allows it: the union of the days.
-///
-/// Where the hash of a visitor changes daily, one who comes on two days counts as two.
-///
-/// # Errors
-/// [`PrecisionError`] when the sketches are not of one precision.
-pub fn visitors<'a>(
-    days: impl IntoIterator<Item = &'a HyperLogLog>,
-) -> Result<u64, PrecisionError> {
-    let mut days = days.into_iter();
-    let Some(first) = days.next() else { return Ok(0) };
-    let mut union = first.clone();
-    for day in days {
-        union.merge(day)?;
-    }
-    Ok(union.estimate())
 }
 
 fn add_facets(rows: impl Iterator<Item = FacetRow>) -> HashMap<Facet, Vec<FacetCount>> {

@@ -3,7 +3,8 @@
 use kit::clock::Timestamp;
 use kit::sql::{Row, SqlError, Tx, Value};
 
-use crate::model::{Link, LinkState, Redirect, ShortAddress};
+use crate::code_scheme::CodeScheme;
+use crate::model::{Link, LinkState, Place, Redirect, ShortAddress};
 
 /// The columns of [`read_link`], in its order.
 macro_rules! select_link {
@@ -11,7 +12,7 @@ macro_rules! select_link {
         concat!(
             "SELECT id, domain, code, long_url, title, redirect, forward_query, created_by, ",
             "created_at, updated_at, valid_from, expires_at, last_used_at, max_visits, ",
-            "visits_left, password_hash, state, clicks, digest IS NOT NULL FROM link ",
+            "visits_left, password_hash, state, clicks, digest IS NOT NULL, numbered FROM link ",
             $($rest),+
         )
     };
@@ -32,17 +33,23 @@ pub struct Filter {
     pub tag: String,
 }
 
-/// Inserts `link`; its `tags` too.
+/// Inserts `link`; its `tags` too. It is numbered only if the store numbers by `scheme`.
 ///
 /// # Errors
 /// [`SqlError::Duplicate`] when the code on its domain, or the digest, exists.
-pub fn insert(tx: &mut Tx<'_>, link: &Link, digest: Option<&[u8; 16]>) -> Result<(), SqlError> {
+pub fn insert(
+    tx: &mut Tx<'_>,
+    link: &Link,
+    digest: Option<&[u8; 16]>,
+    scheme: &CodeScheme,
+) -> Result<(), SqlError> {
     tx.execute(
         "INSERT INTO link (id, domain, code, long_url, digest, title, redirect, forward_query,
              created_by, created_at, updated_at, valid_from, expires_at, last_used_at,
-             max_visits, visits_left, password_hash, state, clicks)
+             max_visits, visits_left, password_hash, state, clicks, numbered)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17,
-             ?18, ?19)",
+             ?18, ?19,
+             ?20 AND EXISTS (SELECT 1 FROM setting WHERE name = 'code-scheme' AND value = ?21))",
         &[
             link.id.into(),
             (&link.domain).into(),
@@ -63,6 +70,8 @@ pub fn insert(tx: &mut Tx<'_>, link: &Link, digest: Option<&[u8; 16]>) -> Result
             link.password_hash.as_deref().into(),
             link.state.number().into(),
             link.clicks.into(),
+            link.numbered.into(),
+            scheme.name().into(),
         ],
     )?;
     insert_tags(tx, link)
@@ -107,13 +116,22 @@ fn insert_tags(tx: &mut Tx<'_>, link: &Link) -> Result<(), SqlError> {
     Ok(())
 }
 
-/// The link at `address`, in whatever state, with its tags.
+/// The link at `place`, in whatever state, with its tags.
 ///
 /// # Errors
 /// See [`SqlError`].
-pub fn find(tx: &mut Tx<'_>, address: &ShortAddress) -> Result<Option<Link>, SqlError> {
-    let sql = select_link!("WHERE domain = ?1 AND code = ?2");
-    let link = tx.find(sql, &[(&address.domain).into(), (&address.code).into()], read_link)?;
+pub fn find(tx: &mut Tx<'_>, place: &Place) -> Result<Option<Link>, SqlError> {
+    let [domain, code] = [&place.address.domain, &place.address.code];
+    if let Some(number) = place.number {
+        // The code is compared too: a row is never taken for another's, whatever was configured.
+        let sql = select_link!("WHERE id = ?1 AND numbered AND domain = ?2 AND code = ?3");
+        let link = tx.find(sql, &[number.into(), domain.into(), code.into()], read_link)?;
+        if link.is_some() {
+            return with_tags(tx, link);
+        }
+    }
+    let sql = select_link!("WHERE domain = ?1 AND code = ?2 AND NOT numbered");
+    let link = tx.find(sql, &[domain.into(), code.into()], read_link)?;
     with_tags(tx, link)
 }
 
@@ -126,14 +144,21 @@ pub fn find_shared(tx: &mut Tx<'_>, digest: &[u8; 16]) -> Result<Option<Link>, S
     with_tags(tx, link)
 }
 
-/// Whether there is a link at `address`: cheaper than reading it.
+/// Whether there is a link at `place`: cheaper than reading it.
 ///
 /// # Errors
 /// See [`SqlError`].
-pub fn exists(tx: &mut Tx<'_>, address: &ShortAddress) -> Result<bool, SqlError> {
-    let sql = "SELECT id FROM link WHERE domain = ?1 AND code = ?2";
-    let parameters = [(&address.domain).into(), (&address.code).into()];
-    Ok(tx.find(sql, &parameters, |row| row.get::<i64>(0))?.is_some())
+pub fn exists(tx: &mut Tx<'_>, place: &Place) -> Result<bool, SqlError> {
+    let [domain, code] = [&place.address.domain, &place.address.code];
+    if let Some(number) = place.number {
+        let sql = "SELECT id FROM link WHERE id = ?1 AND numbered AND domain = ?2 AND code = ?3";
+        let parameters = [number.into(), domain.into(), code.into()];
+        if tx.find(sql, &parameters, |row| row.get::<i64>(0))?.is_some() {
+            return Ok(true);
+        }
+    }
+    let sql = "SELECT id FROM link WHERE domain = ?1 AND code = ?2 AND NOT numbered";
+    Ok(tx.find(sql, &[domain.into(), code.into()], |row| row.get::<i64>(0))?.is_some())
 }
 
 /// Links that `filter` admits, newest first, those with an id below `before` only.
@@ -331,6 +356,7 @@ fn read_link(row: &Row<'_>) -> Result<Link, SqlError> {
         state: LinkState::from_number(row.get(16)?),
         clicks: row.get(17)?,
         shared: row.get(18)?,
+        numbered: row.get(19)?,
         tags: Vec::new(),
     })
 }

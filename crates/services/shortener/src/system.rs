@@ -9,6 +9,7 @@ use kit::system::{Ctx, OpenError, System};
 
 use crate::admin::base_policy;
 use crate::clicks::{Clicks, FLUSH_EVERY};
+use crate::code_scheme::CodeScheme;
 use crate::codes::Codes;
 use crate::hot::HotLinks;
 use crate::in_step;
@@ -53,8 +54,18 @@ impl System for Shorteners {
         },
         Migration {
             number: 3,
+            name: "codes by number",
+            sql: include_str!("../migrations/003_codes_by_number.sql"),
+        },
+        Migration {
+            number: 4,
+            name: "runs of clicks",
+            sql: include_str!("../migrations/004_click_runs.sql"),
+        },
+        Migration {
+            number: 5,
             name: "processes on one database",
-            sql: include_str!("../migrations/003_peer.sql"),
+            sql: include_str!("../migrations/005_peer.sql"),
         },
     ];
     type Instance = Shortener;
@@ -66,23 +77,19 @@ impl System for Shorteners {
             what: error,
         };
         let runtime = tokio::runtime::Handle::current();
-        let fresh = ctx.entropy.bytes16();
-        let key = ctx.sql.write::<_, SqlError>(move |tx| {
-            store::setting(tx, "permutation-key", || fresh.to_vec())
-        });
-        let key = runtime.block_on(key).map_err(|error| refused(error.to_string()))?;
-        let key = <[u8; 16]>::try_from(key)
-            .map_err(|key| refused(format!("its key has {} bytes, not 16", key.len())))?;
+        let scheme = runtime.block_on(adopted_scheme(&self.settings, &ctx));
+        let scheme = scheme.map_err(|error| refused(error.to_string()))?;
         // Before anything is read that a later change could make stale.
         let watcher = runtime.block_on(Watcher::start(&ctx.sql, ctx.entropy.text(16)));
         let watcher = watcher.map_err(|error| refused(error.to_string()))?;
         let clicks =
             Clicks::new(ctx.sql.clone(), ctx.clock.clone(), ctx.entropy.clone(), &ctx.metrics);
         runtime.block_on(clicks.renew_salt()).map_err(|error| refused(error.to_string()))?;
+        runtime.block_on(clicks.find_runs()).map_err(|error| refused(error.to_string()))?;
         let codes = runtime.block_on(Codes::open(self.settings.hash, &ctx.sql, &ctx.metrics));
         let shortener = Arc::new(Shortener {
             codes: codes.map_err(|error| refused(error.to_string()))?,
-            issuer: Issuer::new(ctx.sql.clone(), self.settings.issuer.clone(), key),
+            issuer: Issuer::new(ctx.sql.clone(), self.settings.issuer.clone(), scheme),
             hot: HotLinks::new(self.settings.cache_bytes),
             policy: ArcSwap::from_pointee(base_policy(&self.settings)),
             domains: ArcSwap::default(),
@@ -102,6 +109,22 @@ impl System for Shorteners {
     }
 }
 
+/// The settings' way of writing numbers, under the store's own key.
+async fn adopted_scheme(settings: &Settings, ctx: &Ctx) -> Result<CodeScheme, SqlError> {
+    let (fresh, base62, obfuscate) = (ctx.entropy.bytes16(), settings.base62, settings.obfuscate);
+    ctx.sql
+        .write(move |tx| {
+            let key = store::setting(tx, "permutation-key", || fresh.to_vec())?;
+            let key = <[u8; 16]>::try_from(key).map_err(|key| {
+                SqlError::Invalid(format!("the key of codes has {} bytes, not 16", key.len()))
+            })?;
+            let scheme = CodeScheme::new(base62, obfuscate, key);
+            scheme.adopt(tx)?;
+            Ok(scheme)
+        })
+        .await
+}
+
 fn start_workers(shortener: &Arc<Shortener>, workers: &kit::worker::Workers) {
     in_step::start(shortener, workers);
     let clicks = Arc::clone(&shortener.clicks);
@@ -111,6 +134,16 @@ fn start_workers(shortener: &Arc<Shortener>, workers: &kit::worker::Workers) {
             if let Err(error) = clicks.flush().await {
                 tracing::warn!(%error, "clicks wait for the store");
             }
+        }
+    });
+    let clicks = Arc::clone(&shortener.clicks);
+    workers.at_leisure("shortener: add clicks up", FLUSH_EVERY, move || {
+        let clicks = Arc::clone(&clicks);
+        async move {
+            clicks.add_up().await.unwrap_or_else(|error| {
+                tracing::warn!(%error, "clicks wait to be added up");
+                false
+            })
         }
     });
     let swept = Arc::downgrade(shortener);

@@ -56,21 +56,6 @@ fn ranges_are_bounded() {
     }
 }
 
-#[test]
-fn visitors_are_the_union_of_days() {
-    let sketch = |visitors: std::ops::Range<u64>| {
-        let mut sketch = HyperLogLog::default();
-        visitors
-            .for_each(|visitor| sketch.insert_hash(visitor.wrapping_mul(0x9e37_79b9_7f4a_7c15)));
-        sketch
-    };
-    let days = [sketch(1..11), sketch(6..16), sketch(0..0)];
-    assert_eq!(visitors(&days), Ok(15));
-    assert_eq!(visitors(&[]), Ok(0));
-    let other = HyperLogLog::new(5).unwrap();
-    assert!(visitors([&days[0], &other]).is_err());
-}
-
 const BUCKETS: &[Bucket] = &[Bucket::Hour, Bucket::Day, Bucket::Week, Bucket::Month];
 
 fn row_of(hour: i64, tally: Tally) -> HourRow {

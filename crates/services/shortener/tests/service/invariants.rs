@@ -54,7 +54,7 @@ async fn they_hold_of_what_the_service_does() {
 #[tokio::test(flavor = "multi_thread")]
 async fn each_planted_violation_is_told_by_name() {
     // The invariant, what breaks it, and a word of what is told.
-    let planted: [(&str, &'static str, &str); 8] = [
+    let planted: [(&str, &'static str, &str); 9] = [
         ("S-1", "UPDATE link SET id = 999999999 WHERE code = 'spring'", "999999999"),
         ("S-1", "UPDATE code_range SET resume_at = first_number + 1", "link 1 ("),
         ("S-2", "UPDATE link SET state = 1 WHERE digest IS NOT NULL", "state 1"),
@@ -68,6 +68,7 @@ async fn each_planted_violation_is_told_by_name() {
         ),
         ("S-5", "UPDATE link SET long_url = long_url || 'x' WHERE digest IS NOT NULL", "x has"),
         ("S-6", "INSERT INTO link_tag (link_id, tag) VALUES (-5, 'lost')", "link -5 has a tag"),
+        ("S-7", "UPDATE link SET code = 'spring' WHERE id = 1", "link 1 (spring) has the code"),
     ];
     for (id, sabotage, told) in planted {
         let dir = tempfile::tempdir().unwrap();

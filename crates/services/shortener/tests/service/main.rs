@@ -4,6 +4,8 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 #![allow(clippy::print_stderr, reason = "what was skipped or measured is told")]
 
+mod click_runs;
+mod codes_by_number;
 mod expiry;
 mod hashes;
 mod invariants;

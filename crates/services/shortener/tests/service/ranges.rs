@@ -6,6 +6,7 @@ use std::sync::Arc;
 use kit::clock::Clock;
 use kit::sql::{Db, SqlError};
 use shortener::base62::{Alphabet, Base62, Width};
+use shortener::code_scheme::CodeScheme;
 use shortener::issuer::{Issuer, IssuerSettings};
 use shortener::ranges::RangePlan;
 
@@ -17,13 +18,11 @@ const CODES: usize = 200_000;
 fn issuer(sql: &Db, owner: &str, range_size: u64) -> Issuer {
     let base62 = Base62 { alphabet: Alphabet::DigitsFirst, width: Width::Growing };
     let settings = IssuerSettings {
-        base62,
-        obfuscate: true,
         plan: RangePlan { range_size, first_number: 0 },
         checkpoint_every: 1_000,
         owner: owner.to_owned(),
     };
-    Issuer::new(sql.clone(), settings, [7; 16])
+    Issuer::new(sql.clone(), settings, CodeScheme::new(base62, true, [7; 16]))
 }
 
 async fn owners(sql: &Db) -> Vec<String> {

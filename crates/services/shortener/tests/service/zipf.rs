@@ -81,6 +81,7 @@ fn plain() -> Link {
         state: LinkState::Active,
         clicks: 0,
         shared: true,
+        numbered: true,
         tags: Vec::new(),
     }
 }
