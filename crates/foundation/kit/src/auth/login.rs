@@ -78,7 +78,7 @@ impl Auth {
     /// when it is no token, [`AuthError::Store`].
     pub async fn logout(&self, token: &str) -> Result<(), AuthError> {
         let principal = self.principal_of_token(token).await?;
-        if principal.kind != Kind::User {
+        if principal.kind != Kind::User || principal.is_foreign() {
             let rule = "only a session logs out; revoke a token by its ID".to_owned();
             return Err(AuthError::Invalid(rule));
         }

@@ -100,6 +100,10 @@ impl Auth {
         wanted: NewToken,
     ) -> Result<(TokenInfo, Secret), AuthError> {
         let now = self.0.clock.now();
+        if maker.is_foreign() {
+            let needed = "a credential of this house: a token would outlive the JWT";
+            return Err(AuthError::Forbidden(needed.to_owned()));
+        }
         // A user's tokens end with the user's roles; those made by a token would outlive it.
         if maker.kind == Kind::Service {
             maker.require(TOKENS)?;

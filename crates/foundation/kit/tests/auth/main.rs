@@ -12,6 +12,7 @@ use kit::clock::{Clock, Timestamp};
 use kit::entropy::Entropy;
 use kit::sql::{Db, Durability, OpenOptions};
 
+mod jwt;
 mod postgres;
 mod tokens;
 mod users;
