@@ -5,6 +5,7 @@
 //! - [`NewToken`], [`NewUser`], [`Login`], [`Role`]: each change with its audit row.
 //! - [`password`]: argon2id for whoever stores a password.
 //! - [`jwt`]: JWTs of one other issuer, taken as bearer tokens.
+//! - [`oauth`]: our own tokens, issued to programs with a user's consent.
 //! - [`sigv4`]: requests signed the AWS way, recognised and verified.
 //!
 //! Invariants:
@@ -26,6 +27,7 @@ pub mod jwt;
 mod live;
 mod login;
 mod lookup;
+pub mod oauth;
 pub mod password;
 mod principal;
 mod roles;
@@ -113,11 +115,10 @@ struct Inner {
 
 impl Auth {
     /// The tables that [`Auth::open`] expects in its database.
-    pub const MIGRATIONS: &'static [Migration] = &[Migration {
-        number: 1,
-        name: "auth",
-        sql: include_str!("../../migrations/auth_001.sql"),
-    }];
+    pub const MIGRATIONS: &'static [Migration] = &[
+        Migration { number: 1, name: "auth", sql: include_str!("../../migrations/auth_001.sql") },
+        Migration { number: 2, name: "oauth", sql: include_str!("../../migrations/auth_002.sql") },
+    ];
 
     /// Ready at once: nothing is read or hashed before the first credential arrives.
     pub fn open(db: Db, clock: Clock, entropy: Entropy, settings: AuthSettings) -> Self {

@@ -22,8 +22,8 @@ pub enum Kind {
 /// An authenticated caller, made from a credential by [`super::Auth`] and shared as an `Arc`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Principal {
-    /// Unique and lasting: `user:ID`, `token:ID`, `jwt:SUBJECT`, `dev:NAMESPACE`, `anonymous` or
-    /// `house`.
+    /// Unique and lasting: `user:ID`, `token:ID`, `client:ID`, `jwt:SUBJECT`, `dev:NAMESPACE`,
+    /// `anonymous` or `house`. A client that acts for a user has the user's.
     pub id: String,
     /// See [`Kind`].
     pub kind: Kind,

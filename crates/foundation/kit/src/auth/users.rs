@@ -3,7 +3,7 @@
 use super::audit::{self, Act, PAGE_MAX};
 use super::lookup::{self, UserRights};
 use super::roles::{may_grant, union_of};
-use super::{Auth, AuthError, Principal, Scopes, Secret, bootstrap, password};
+use super::{Auth, AuthError, Kind, Principal, Scopes, Secret, bootstrap, password};
 use crate::clock::Timestamp;
 use crate::namespace::NamespaceName;
 use crate::sql::{Row, SqlError, Tx};
@@ -281,7 +281,9 @@ fn found(
 
 /// Refuses an actor who may not set the user's password.
 fn in_charge(actor: &Principal, id: &str, rights: &Scopes) -> Result<(), AuthError> {
-    if actor.id == id { Ok(()) } else { may_grant(actor, rights) }
+    // A client that acts for the user has the user's ID, and is not the user.
+    let is_self = actor.kind == Kind::User && actor.id == id;
+    if is_self { Ok(()) } else { may_grant(actor, rights) }
 }
 
 fn insert(tx: &mut Tx<'_>, user: &UserInfo, hash: &str) -> Result<(), SqlError> {

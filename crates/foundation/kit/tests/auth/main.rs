@@ -13,6 +13,7 @@ use kit::entropy::Entropy;
 use kit::sql::{Db, Durability, OpenOptions};
 
 mod jwt;
+mod oauth;
 mod postgres;
 mod tokens;
 mod users;
