@@ -22,6 +22,7 @@ CREATE TABLE auth_grant (
     ended_at BIGINT
 );
 CREATE INDEX auth_grant_client_id ON auth_grant (client_id);
+CREATE INDEX auth_grant_user_id ON auth_grant (user_id);
 
 -- Codes and refresh tokens stay once used, so that a second use is noticed.
 CREATE TABLE auth_code (

@@ -181,8 +181,9 @@ impl Auth {
         Ok(self.0.db.read::<_, SqlError>(list).await?)
     }
 
-    /// Takes a token back; it is refused once this returns. Nothing changes for one that was
-    /// revoked before.
+    /// Takes a token back; it is refused once this returns. With one that OAuth issued goes the
+    /// consent behind it, or the client would refresh it. Nothing changes for one that was revoked
+    /// before.
     ///
     /// # Errors
     /// [`AuthError::NotFound`] when there is none with this ID that `principal` made or, with
@@ -192,11 +193,12 @@ impl Auth {
         let (who, id, at) = (principal.clone(), id.to_owned(), self.0.clock.now());
         let write = move |tx: &mut Tx<'_>| {
             let found = tx.find(
-                "SELECT created_by, revoked_at FROM auth_token WHERE id = ?1",
+                "SELECT created_by, revoked_at, grant_id FROM auth_token WHERE id = ?1",
                 &[(&id).into()],
-                |row| Ok((row.get::<String>(0)?, row.get::<Option<i64>>(1)?)),
+                |row| Ok((row.get(0)?, row.get::<Option<i64>>(1)?, row.get(2)?)),
             )?;
-            let (maker, revoked_at) = found.ok_or_else(no_such_token)?;
+            let (maker, revoked_at, grant_id): (String, _, Option<String>) =
+                found.ok_or_else(no_such_token)?;
             if maker != who.id && !who.may(Principal::ADMIN) {
                 return Err(no_such_token());
             }
@@ -204,6 +206,9 @@ impl Auth {
                 return Ok(());
             }
             revoke(tx, &id, at)?;
+            if let Some(grant_id) = grant_id {
+                oauth::end_grant(tx, &grant_id, at)?;
+            }
             let (subject, detail) = (id.clone(), String::new());
             audit::record(tx, &who, &Act { action: "token.revoke", subject, detail, at })?;
             Ok(())

@@ -213,6 +213,29 @@ async fn a_disabled_user_and_a_removed_client_get_nothing_more() {
 }
 
 #[tokio::test]
+async fn a_user_takes_back_what_was_allowed() {
+    let house = House::open(Mode::Serve);
+    house.user("alice", &["reader"]).await;
+    let app = house.app(CODE, "shortener:*").await;
+    let alice = house.login("alice", "alice's password").await.unwrap().principal;
+    let issued = house.issue(&app, by_code(&house.code(&app).await)).await.unwrap();
+    let page = kit::auth::TokenPage { namespace: None, after: None, limit: 9 };
+    let listed = house.auth.list_tokens(&alice, page).await.unwrap();
+    assert_eq!((listed.len(), &*listed[0].name), (1, "an app"));
+    house.auth.revoke_token(&alice, &listed[0].id).await.unwrap();
+    let refresh = issued.refresh_token.unwrap();
+    assert_eq!(code_of(house.refresh(&app, &refresh).await), "invalid_grant");
+
+    let issued = house.issue(&app, by_code(&house.code(&app).await)).await.unwrap();
+    let fresh = Secret::new("another password");
+    house.auth.set_password(&alice, "alice", fresh).await.unwrap();
+    let refused = house.bearer(issued.access_token.expose()).await;
+    assert!(matches!(refused, Err(AuthError::Revoked)));
+    let refresh = issued.refresh_token.unwrap();
+    assert_eq!(code_of(house.refresh(&app, &refresh).await), "invalid_grant");
+}
+
+#[tokio::test]
 async fn a_client_gets_tokens_of_its_own() {
     let house = House::open(Mode::Serve);
     let app = house.app(&[GrantKind::ClientCredentials], "shortener:* queue:read").await;

@@ -43,7 +43,7 @@ pub use device::{Decision, DeviceAsked, DeviceStart};
 pub use error::OAuthError;
 pub use exchange::{Issued, TokenRequest};
 pub use issued::Introspection;
-pub(super) use store::sweep;
+pub(super) use store::{end_grant, end_grants_of, sweep};
 
 use super::Secret;
 use crate::entropy::Entropy;

@@ -149,7 +149,7 @@ pub(super) fn find_grant(tx: &mut Tx<'_>, id: &str) -> Result<Option<GrantRow>, 
 }
 
 /// Ends a consent and revokes all that came of it.
-pub(super) fn end_grant(tx: &mut Tx<'_>, id: &str, at: Timestamp) -> Result<(), SqlError> {
+pub(in crate::auth) fn end_grant(tx: &mut Tx<'_>, id: &str, at: Timestamp) -> Result<(), SqlError> {
     tx.execute(
         "UPDATE auth_grant SET ended_at = ?2 WHERE id = ?1 AND ended_at IS NULL",
         &[id.into(), at.into()],
@@ -157,6 +157,24 @@ pub(super) fn end_grant(tx: &mut Tx<'_>, id: &str, at: Timestamp) -> Result<(), 
     tx.execute(
         "UPDATE auth_token SET revoked_at = ?2 WHERE grant_id = ?1 AND revoked_at IS NULL",
         &[id.into(), at.into()],
+    )
+    .map(drop)
+}
+
+/// Ends every consent of a user, as [`end_grant`] does one.
+pub(in crate::auth) fn end_grants_of(
+    tx: &mut Tx<'_>,
+    user_id: &str,
+    at: Timestamp,
+) -> Result<(), SqlError> {
+    tx.execute(
+        "UPDATE auth_grant SET ended_at = ?2 WHERE user_id = ?1 AND ended_at IS NULL",
+        &[user_id.into(), at.into()],
+    )?;
+    tx.execute(
+        "UPDATE auth_token SET revoked_at = ?2
+         WHERE user_id = ?1 AND purpose = 'oauth' AND revoked_at IS NULL",
+        &[user_id.into(), at.into()],
     )
     .map(drop)
 }
