@@ -6,6 +6,7 @@
 //! - [`password`]: argon2id for whoever stores a password.
 //! - [`jwt`]: JWTs of one other issuer, taken as bearer tokens.
 //! - [`oauth`]: our own tokens, issued to programs with a user's consent.
+//! - [`policy`]: rules over attributes, for services that decide by more than scopes.
 //! - [`sigv4`]: requests signed the AWS way, recognised and verified.
 //!
 //! Invariants:
@@ -29,6 +30,7 @@ mod login;
 mod lookup;
 pub mod oauth;
 pub mod password;
+pub mod policy;
 mod principal;
 mod roles;
 mod scopes;
