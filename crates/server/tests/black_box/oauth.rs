@@ -4,7 +4,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
-use crate::support::{Answer, Client, Engine, Launch, Server, on_each_engine};
+use crate::support::{Answer, Client, Engine, Launch, Server, at_once, on_each_engine};
+use crate::tokens::in_no_file;
 
 const CALLBACK: &str = "https://app.example/callback?of=us";
 /// RFC 7636, appendix B.
@@ -245,6 +246,64 @@ fn a_refresh_token_used_twice_ends_its_family() {
         is_error(&case.refresh(two), 400, "invalid_grant");
         assert!(!case.reads(&first["access_token"]) && !case.reads(&second["access_token"]));
     });
+}
+
+#[test]
+fn of_many_at_once_one_gets_what_is_single() {
+    on_each_engine(|engine| {
+        let case = Case::on(engine, &["authorization_code", "refresh_token"]);
+        let winners = |answers: Vec<Answer>| {
+            let (won, lost): (Vec<_>, Vec<_>) =
+                answers.into_iter().partition(|answer| answer.status == 200);
+            assert_eq!(won.len(), 1, "{won:?}");
+            lost.iter().for_each(|answer| is_error(answer, 400, "invalid_grant"));
+            won[0].json()
+        };
+        let code = case.code();
+        let token = winners(at_once(8, |_| case.redeem(&code)));
+        assert!(!case.reads(&token["access_token"]), "seven others had the code as well");
+
+        let token = case.redeem(&case.code()).json();
+        let refresh = token["refresh_token"].as_str().unwrap();
+        let next = winners(at_once(8, |_| case.refresh(refresh)));
+        assert!(!case.reads(&next["access_token"]), "seven others had the refresh token as well");
+    });
+}
+
+#[test]
+fn no_secret_of_oauth_is_written_down() {
+    let dir = tempfile::tempdir().unwrap();
+    let (data, log) = (dir.path().join("data"), dir.path().join("log.json"));
+    let launch = Launch::dev()
+        .data(&data)
+        .set("telemetry.log_levels=trace")
+        .set(&format!("telemetry.log_file={}", log.display()));
+    let case = Case::started(launch, &["authorization_code", "refresh_token", DEVICE]);
+    let code = case.code();
+    let token = case.redeem(&code).json();
+    let start = case.as_client("/oauth/device_authorization", &[]).json();
+    let text = |of: &Value, name: &str| of[name].as_str().unwrap().to_owned();
+    let user_code = text(&start, "user_code");
+    let page = case.server.visitor().get(&format!("/oauth/device?user_code={user_code}"));
+    assert_eq!(page.status, 200);
+    let secrets = [
+        case.secret.clone(),
+        code,
+        text(&token, "access_token"),
+        text(&token, "refresh_token"),
+        text(&start, "device_code"),
+        user_code.replace('-', ""),
+        user_code,
+        PASSWORD.to_owned(),
+        VERIFIER.to_owned(),
+    ];
+    case.server.stop();
+    let log = std::fs::read_to_string(&log).unwrap();
+    assert!(log.contains("/oauth/device"), "requests are not logged at this level");
+    for secret in secrets {
+        assert!(!log.contains(&secret), "{secret} is in the log");
+        in_no_file(&data, &secret);
+    }
 }
 
 #[test]

@@ -205,7 +205,7 @@ fn no_secret_is_written_down() {
 }
 
 /// What is stored of a secret is not the secret.
-fn in_no_file(folder: &std::path::Path, secret: &str) {
+pub(crate) fn in_no_file(folder: &std::path::Path, secret: &str) {
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
         if path.is_dir() {
