@@ -9,10 +9,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 const startTimeoutMs = 20_000;
 
 /** `backplane dev`: `edge`, and `http` for the shortener alone; `stop` ends it. */
-export async function startShortener() {
+export async function startShortener(settings = []) {
   const directory = await mkdtemp(path.join(tmpdir(), 'backplane-clients-'));
   const readyFile = path.join(directory, 'ready.json');
-  const own = ['--set', 'shortener.listen=127.0.0.1:0'];
+  const own = ['shortener.listen=127.0.0.1:0', ...settings].flatMap((set) => ['--set', set]);
   const child = spawn(
     process.env.BACKPLANE_BIN,
     ['dev', '--ports', 'auto', ...own, '--ready-file', readyFile],
