@@ -53,22 +53,16 @@ impl Algorithm {
     }
 
     pub(super) fn method(self) -> Method {
-        Method::from(self)
-    }
-}
-
-impl From<Algorithm> for Method {
-    fn from(algorithm: Algorithm) -> Self {
-        match algorithm {
-            Algorithm::Rs256 => Self::Rsa(&signature::RSA_PKCS1_2048_8192_SHA256),
-            Algorithm::Rs384 => Self::Rsa(&signature::RSA_PKCS1_2048_8192_SHA384),
-            Algorithm::Rs512 => Self::Rsa(&signature::RSA_PKCS1_2048_8192_SHA512),
-            Algorithm::Ps256 => Self::Rsa(&signature::RSA_PSS_2048_8192_SHA256),
-            Algorithm::Ps384 => Self::Rsa(&signature::RSA_PSS_2048_8192_SHA384),
-            Algorithm::Ps512 => Self::Rsa(&signature::RSA_PSS_2048_8192_SHA512),
-            Algorithm::Es256 => Self::P256,
-            Algorithm::Es384 => Self::P384,
-            Algorithm::EdDsa => Self::Ed25519,
+        match self {
+            Self::Rs256 => Method::Rsa(&signature::RSA_PKCS1_2048_8192_SHA256),
+            Self::Rs384 => Method::Rsa(&signature::RSA_PKCS1_2048_8192_SHA384),
+            Self::Rs512 => Method::Rsa(&signature::RSA_PKCS1_2048_8192_SHA512),
+            Self::Ps256 => Method::Rsa(&signature::RSA_PSS_2048_8192_SHA256),
+            Self::Ps384 => Method::Rsa(&signature::RSA_PSS_2048_8192_SHA384),
+            Self::Ps512 => Method::Rsa(&signature::RSA_PSS_2048_8192_SHA512),
+            Self::Es256 => Method::P256,
+            Self::Es384 => Method::P384,
+            Self::EdDsa => Method::Ed25519,
         }
     }
 }
