@@ -9,7 +9,8 @@ import * as jose from 'jose';
 
 import { startShortener } from './support/backplane.js';
 
-const algorithms = ['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512', 'ES256', 'ES384', 'EdDSA'];
+const rsa = ['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512'];
+const algorithms = [...rsa, 'ES256', 'ES384', 'EdDSA'];
 const pairs = new Map();
 
 let directory;
@@ -55,7 +56,7 @@ async function ask(text) {
 }
 
 for (const alg of algorithms) {
-  test(`a token signed by ${alg} is let in, and no longer once a bit of it is another`, async () => {
+  test(`a token signed by ${alg} is let in, and not with a bit of it changed`, async () => {
     const signed = await token()
       .setProtectedHeader({ alg, kid: alg })
       .sign(pairs.get(alg).privateKey);

@@ -90,7 +90,8 @@ for (const isPublic of [false, true]) {
       public: isPublic,
     });
     const checks = fresh();
-    const tokens = await oauth.authorizationCodeGrant(client, await authorize(client, checks), checks);
+    const sentTo = await authorize(client, checks);
+    const tokens = await oauth.authorizationCodeGrant(client, sentTo, checks);
     assert.equal(tokens.scope, 'shortener:read');
     assert.equal(await status(tokens.access_token), 200);
     const next = await oauth.refreshTokenGrant(client, tokens.refresh_token);
