@@ -4,6 +4,7 @@
 //! main ── cli            the command line
 //!   ├── shortener        links made and followed ── links, clicks
 //!   ├── platform         the whole binary ── startup, rehearsal
+//!   ├── telemetry        what watching costs ── overhead, outage, sink
 //!   └── generator        this generator beside wrk
 //!         pair           target and peer in turn
 //!         load ── http, reply, latency, pacer, traffic, random
@@ -36,6 +37,7 @@ mod report;
 mod shortener;
 mod startup;
 mod target;
+mod telemetry;
 mod traffic;
 mod wrk;
 
@@ -56,6 +58,7 @@ fn main() -> ExitCode {
     let json = match &command {
         Measurement::Shortener(args) => args.json,
         Measurement::Platform(args) => args.json,
+        Measurement::Telemetry(args) => args.json,
         Measurement::Generator(args) => args.json,
     };
     let machine = Machine::this();
@@ -80,6 +83,7 @@ fn measure(command: &Measurement) -> Result<Figures, BenchError> {
     Ok(match command {
         Measurement::Shortener(args) => Figures::Shortener(Box::new(shortener::run(args)?)),
         Measurement::Platform(args) => Figures::Platform(Box::new(platform::run(args)?)),
+        Measurement::Telemetry(args) => Figures::Telemetry(Box::new(telemetry::run(args)?)),
         Measurement::Generator(args) => Figures::Generator(generator::run(args)?),
     })
 }
