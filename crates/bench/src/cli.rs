@@ -27,6 +27,8 @@ pub(crate) enum Measurement {
     Platform(PlatformArgs),
     /// Telemetry on and off in turn, and an outage of its collector.
     Telemetry(TelemetryArgs),
+    /// One process beside two on one PostgreSQL, half a core each.
+    Processes(ProcessesArgs),
     /// This generator beside wrk, over nginx's fixed 301: is the generator fast enough?
     Generator(GeneratorArgs),
 }
@@ -133,6 +135,33 @@ pub(crate) struct TelemetryArgs {
     /// Threads of the generator.
     #[arg(long, default_value = "1", value_parser = parse_threads)]
     pub(crate) threads: usize,
+    /// Print JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Arguments of `processes`.
+#[derive(Debug, Args)]
+pub(crate) struct ProcessesArgs {
+    /// The `backplane` binary.
+    #[arg(long)]
+    pub(crate) binary: PathBuf,
+    /// The PostgreSQL that both processes keep their state in, such as
+    /// postgres://postgres@127.0.0.1:5432/bench. It is written to, and nothing is removed.
+    #[arg(long)]
+    pub(crate) sql: String,
+    /// Length of one round.
+    #[arg(long, default_value = "10", value_parser = value_parser!(u64).range(1..=600))]
+    pub(crate) seconds: u64,
+    /// Pairs of rounds, over two processes and over one.
+    #[arg(long, default_value = "5", value_parser = parse_rounds)]
+    pub(crate) rounds: usize,
+    /// Links to make and then follow.
+    #[arg(long, default_value = "1000", value_parser = value_parser!(u32).range(1..=100_000))]
+    pub(crate) links: u32,
+    /// Keep-alive connections, shared by the processes of a round.
+    #[arg(long, default_value = "64", value_parser = parse_connections)]
+    pub(crate) connections: usize,
     /// Print JSON.
     #[arg(long)]
     pub(crate) json: bool,

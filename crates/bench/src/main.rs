@@ -5,6 +5,7 @@
 //!   ├── shortener        links made and followed ── links, clicks
 //!   ├── platform         the whole binary ── startup, rehearsal
 //!   ├── telemetry        what watching costs ── overhead, outage, sink
+//!   ├── processes        one process and two on one database ── half_core
 //!   └── generator        this generator beside wrk
 //!         pair           target and peer in turn
 //!         load ── http, reply, latency, pacer, traffic, random
@@ -30,6 +31,7 @@ mod pacer;
 mod pair;
 mod platform;
 mod process;
+mod processes;
 mod random;
 mod rehearsal;
 mod reply;
@@ -59,6 +61,7 @@ fn main() -> ExitCode {
         Measurement::Shortener(args) => args.json,
         Measurement::Platform(args) => args.json,
         Measurement::Telemetry(args) => args.json,
+        Measurement::Processes(args) => args.json,
         Measurement::Generator(args) => args.json,
     };
     let machine = Machine::this();
@@ -84,6 +87,7 @@ fn measure(command: &Measurement) -> Result<Figures, BenchError> {
         Measurement::Shortener(args) => Figures::Shortener(Box::new(shortener::run(args)?)),
         Measurement::Platform(args) => Figures::Platform(Box::new(platform::run(args)?)),
         Measurement::Telemetry(args) => Figures::Telemetry(Box::new(telemetry::run(args)?)),
+        Measurement::Processes(args) => Figures::Processes(processes::run(args)?),
         Measurement::Generator(args) => Figures::Generator(generator::run(args)?),
     })
 }

@@ -11,6 +11,7 @@ use crate::generator::GeneratorFigures;
 use crate::load::Measured;
 use crate::pair::{Paired, Side};
 use crate::platform::PlatformFigures;
+use crate::processes::ProcessesFigures;
 use crate::rehearsal::RehearsalFigures;
 use crate::shortener::ShortenerFigures;
 use crate::startup::{Spread, StartFigures};
@@ -65,6 +66,8 @@ pub(crate) enum Figures {
     Platform(Box<PlatformFigures>),
     /// Of `telemetry`.
     Telemetry(Box<TelemetryFigures>),
+    /// Of `processes`.
+    Processes(ProcessesFigures),
     /// Of `generator`.
     Generator(GeneratorFigures),
 }
@@ -89,6 +92,7 @@ impl Report {
             // A refused request is an error there, so figures are clean when they exist.
             Figures::Platform(_) => true,
             Figures::Telemetry(figures) => figures.is_clean(),
+            Figures::Processes(figures) => figures.rounds.is_clean(),
             Figures::Generator(figures) => figures.rounds.is_clean(),
         };
         Self { machine, figures, clean }
@@ -114,6 +118,7 @@ impl Report {
             Figures::Shortener(figures) => write_shortener(out, figures)?,
             Figures::Platform(figures) => write_platform(out, figures)?,
             Figures::Telemetry(figures) => figures.write_text(out)?,
+            Figures::Processes(figures) => figures.write_text(out)?,
             Figures::Generator(figures) => {
                 let GeneratorFigures { connections, threads, rounds } = figures;
                 writeln!(out, "generator: {connections} connections, {threads} threads")?;

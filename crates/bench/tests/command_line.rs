@@ -173,6 +173,10 @@ fn what_cannot_be_measured_is_said_in_one_line() {
         (&["shortener", "--workload", "zipf", "--tool", "wrk"], "--workload redirect only"),
         (&["platform", "--binary", "/does/not/exist"], "/does/not/exist"),
         (&["telemetry", "--binary", "/does/not/exist"], "/does/not/exist"),
+        (
+            &["processes", "--binary", "/does/not/exist", "--sql", "postgres://127.0.0.1/x"],
+            "/does/not/exist",
+        ),
     ] {
         let output = bench(arguments);
         let text = String::from_utf8_lossy(&output.stderr);
