@@ -27,7 +27,8 @@ impl FinishedSpan {
         let event =
             |event: &SpanEvent| size_of::<SpanEvent>() + event.name.len() + event.fields.bytes();
         let events: usize = self.events.iter().map(event).sum();
-        size_of::<Self>() + self.fields.bytes() + events
+        let error = self.error.as_ref().map_or(0, String::len);
+        size_of::<Self>() + self.fields.bytes() + events + error
     }
 }
 
