@@ -88,7 +88,7 @@ impl Exporter {
     async fn run(mut self) {
         while let Some(batch) = self.queue.take() {
             let spans = batch.len() as u64;
-            let body = Bytes::from(otlp::encode(&self.service, &batch).to_string());
+            let body = Bytes::from(otlp::encode(&self.service, &batch));
             drop(batch);
             match self.send(body).await {
                 Ok(rejected) => {
