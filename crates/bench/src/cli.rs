@@ -25,6 +25,10 @@ pub(crate) enum Measurement {
     Shortener(ShortenerArgs),
     /// Start-up, idle memory, namespaces and forks of the whole binary.
     Platform(PlatformArgs),
+    /// Telemetry on and off in turn, and an outage of its collector.
+    Telemetry(TelemetryArgs),
+    /// One process beside two on one PostgreSQL, half a core each.
+    Processes(ProcessesArgs),
     /// This generator beside wrk, over nginx's fixed 301: is the generator fast enough?
     Generator(GeneratorArgs),
 }
@@ -102,6 +106,62 @@ pub(crate) struct PlatformArgs {
     /// Bytes of long URLs, in units of 1,000,000, to put into that namespace.
     #[arg(long, default_value = "100", value_parser = value_parser!(u32).range(1..=2_000))]
     pub(crate) fork_mb: u32,
+    /// Print JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Arguments of `telemetry`.
+#[derive(Debug, Args)]
+pub(crate) struct TelemetryArgs {
+    /// The `backplane` binary.
+    #[arg(long)]
+    pub(crate) binary: PathBuf,
+    /// Length of one round, and of the load before and after an outage.
+    #[arg(long, default_value = "10", value_parser = value_parser!(u64).range(1..=600))]
+    pub(crate) seconds: u64,
+    /// Pairs of rounds with telemetry on and off; 0 leaves them out.
+    #[arg(long, default_value = "5", value_parser = parse_rounds_or_none)]
+    pub(crate) rounds: usize,
+    /// Requests a second of the open loops.
+    #[arg(long, default_value = "10000", value_parser = value_parser!(u32).range(1..=1_000_000))]
+    pub(crate) rate: u32,
+    /// Stop the collector for this many seconds under load.
+    #[arg(long, value_parser = value_parser!(u64).range(1..=3_600))]
+    pub(crate) outage: Option<u64>,
+    /// Keep-alive connections.
+    #[arg(long, default_value = "64", value_parser = parse_connections)]
+    pub(crate) connections: usize,
+    /// Threads of the generator.
+    #[arg(long, default_value = "1", value_parser = parse_threads)]
+    pub(crate) threads: usize,
+    /// Print JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Arguments of `processes`.
+#[derive(Debug, Args)]
+pub(crate) struct ProcessesArgs {
+    /// The `backplane` binary.
+    #[arg(long)]
+    pub(crate) binary: PathBuf,
+    /// The PostgreSQL that both processes keep their state in, such as
+    /// postgres://postgres@127.0.0.1:5432/bench. It is written to, and nothing is removed.
+    #[arg(long)]
+    pub(crate) sql: String,
+    /// Length of one round.
+    #[arg(long, default_value = "10", value_parser = value_parser!(u64).range(1..=600))]
+    pub(crate) seconds: u64,
+    /// Pairs of rounds, over two processes and over one.
+    #[arg(long, default_value = "5", value_parser = parse_rounds)]
+    pub(crate) rounds: usize,
+    /// Links to make and then follow.
+    #[arg(long, default_value = "1000", value_parser = value_parser!(u32).range(1..=100_000))]
+    pub(crate) links: u32,
+    /// Keep-alive connections, shared by the processes of a round.
+    #[arg(long, default_value = "64", value_parser = parse_connections)]
+    pub(crate) connections: usize,
     /// Print JSON.
     #[arg(long)]
     pub(crate) json: bool,
@@ -237,6 +297,10 @@ fn parse_threads(text: &str) -> Result<usize, String> {
 
 fn parse_rounds(text: &str) -> Result<usize, String> {
     parse_count(text, 100)
+}
+
+fn parse_rounds_or_none(text: &str) -> Result<usize, String> {
+    if text == "0" { Ok(0) } else { parse_rounds(text) }
 }
 
 fn parse_runs(text: &str) -> Result<usize, String> {

@@ -36,6 +36,19 @@ pub(crate) struct Percentiles {
     pub(crate) max_us: f64,
 }
 
+impl Percentiles {
+    /// The worse of two, figure by figure.
+    pub(crate) fn worse(self, other: Self) -> Self {
+        Self {
+            p50_us: self.p50_us.max(other.p50_us),
+            p90_us: self.p90_us.max(other.p90_us),
+            p99_us: self.p99_us.max(other.p99_us),
+            p999_us: self.p999_us.max(other.p999_us),
+            max_us: self.max_us.max(other.max_us),
+        }
+    }
+}
+
 impl Latencies {
     /// No latencies yet.
     #[expect(clippy::expect_used, reason = "the bounds are constants that HDR accepts")]

@@ -13,8 +13,8 @@ use crate::traffic::{Traffic, Verdict, judge_redirect, refused};
 
 /// Where links are made.
 const CREATE_PATH: &str = "/shortener/shorturl";
-/// In a mixed load there is one create to this many redirects.
-const REDIRECTS_A_CREATE: u32 = 100;
+/// Redirects to one create in `--workload mixed`.
+pub(crate) const REDIRECTS_A_CREATE: u32 = 100;
 
 /// Long URLs that no other run uses, one for each number.
 #[derive(Debug, Clone)]
@@ -206,19 +206,21 @@ impl Traffic for Redirects {
 
 /// Follows links and makes one now and then.
 #[derive(Debug, Clone)]
-pub(crate) struct Mixed {
-    /// 100 of these
+pub(crate) struct Mixed<C> {
+    /// Some of these
     pub(crate) redirects: Redirects,
     /// to one of these.
-    pub(crate) creates: Creates,
+    pub(crate) creates: C,
+    /// How many.
+    pub(crate) redirects_a_create: u32,
     /// Requests since the last create; start it differently on each connection.
     pub(crate) since_create: u32,
 }
 
-impl Traffic for Mixed {
+impl<C: Traffic> Traffic for Mixed<C> {
     fn next(&mut self, request: &mut Vec<u8>) -> Option<usize> {
         // The lowest bit of the ticket says which of the two it belongs to.
-        if self.since_create >= REDIRECTS_A_CREATE {
+        if self.since_create >= self.redirects_a_create {
             self.since_create = 0;
             return Some(self.creates.next(request)? << 1 | 1);
         }

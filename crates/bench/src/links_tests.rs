@@ -111,7 +111,8 @@ fn a_padded_long_url_keeps_its_number() {
 fn mixed_traffic_makes_one_link_to_a_hundred_redirects() {
     let mut redirects = redirects(true);
     redirects.choice = Choice::Drawn(Popularity::Uniform(2), Random::new(1));
-    let mut mixed = Mixed { redirects, creates: creates(), since_create: 0 };
+    let redirects_a_create = REDIRECTS_A_CREATE;
+    let mut mixed = Mixed { redirects, creates: creates(), redirects_a_create, since_create: 0 };
     let tickets: Vec<usize> =
         (0..202).map(|_| mixed.next(&mut Vec::new()).expect("endless")).collect();
     let creates: Vec<usize> = (0..202).filter(|&at| tickets[at] & 1 == 1).collect();

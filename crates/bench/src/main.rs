@@ -4,6 +4,8 @@
 //! main ── cli            the command line
 //!   ├── shortener        links made and followed ── links, clicks
 //!   ├── platform         the whole binary ── startup, rehearsal
+//!   ├── telemetry        what watching costs ── overhead, outage, sink
+//!   ├── processes        one process and two on one database ── half_core
 //!   └── generator        this generator beside wrk
 //!         pair           target and peer in turn
 //!         load ── http, reply, latency, pacer, traffic, random
@@ -29,6 +31,7 @@ mod pacer;
 mod pair;
 mod platform;
 mod process;
+mod processes;
 mod random;
 mod rehearsal;
 mod reply;
@@ -36,6 +39,7 @@ mod report;
 mod shortener;
 mod startup;
 mod target;
+mod telemetry;
 mod traffic;
 mod wrk;
 
@@ -56,6 +60,8 @@ fn main() -> ExitCode {
     let json = match &command {
         Measurement::Shortener(args) => args.json,
         Measurement::Platform(args) => args.json,
+        Measurement::Telemetry(args) => args.json,
+        Measurement::Processes(args) => args.json,
         Measurement::Generator(args) => args.json,
     };
     let machine = Machine::this();
@@ -80,6 +86,8 @@ fn measure(command: &Measurement) -> Result<Figures, BenchError> {
     Ok(match command {
         Measurement::Shortener(args) => Figures::Shortener(Box::new(shortener::run(args)?)),
         Measurement::Platform(args) => Figures::Platform(Box::new(platform::run(args)?)),
+        Measurement::Telemetry(args) => Figures::Telemetry(Box::new(telemetry::run(args)?)),
+        Measurement::Processes(args) => Figures::Processes(processes::run(args)?),
         Measurement::Generator(args) => Figures::Generator(generator::run(args)?),
     })
 }

@@ -14,7 +14,7 @@ use crate::error::BenchError;
 use crate::links::{Creates, LongUrls, Made};
 use crate::load::{self, Pace, Plan};
 use crate::process::resident_bytes;
-use crate::startup::{ReadyFile, Spread, start_backplane};
+use crate::startup::{ReadyFile, Spread, Start, start_backplane};
 use crate::target::{Call, Target};
 
 /// What a long URL that fills a namespace has beyond its number; below the 2,048 that are allowed.
@@ -54,7 +54,13 @@ pub(crate) struct ForkFigures {
 pub(crate) fn run(args: &PlatformArgs) -> Result<RehearsalFigures, BenchError> {
     let directory = TempDir::new().map_err(BenchError::system("making a directory"))?;
     let data = directory.path().join("data");
-    let (running, ready, _) = start_backplane(&args.binary, directory.path(), Some(&data))?;
+    let start = Start {
+        binary: &args.binary,
+        directory: directory.path(),
+        data: Some(&data),
+        settings: &[],
+    };
+    let (running, ready, _) = start_backplane(&start)?;
     let platform = Platform { target: Target::parse(&ready.edge)?, ready };
     let runtime = load::runtime()?;
     let create = runtime.block_on(platform.create_many(args.namespaces))?;

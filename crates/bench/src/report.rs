@@ -11,9 +11,11 @@ use crate::generator::GeneratorFigures;
 use crate::load::Measured;
 use crate::pair::{Paired, Side};
 use crate::platform::PlatformFigures;
+use crate::processes::ProcessesFigures;
 use crate::rehearsal::RehearsalFigures;
 use crate::shortener::ShortenerFigures;
 use crate::startup::{Spread, StartFigures};
+use crate::telemetry::TelemetryFigures;
 
 /// The machine that was measured.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -62,6 +64,10 @@ pub(crate) enum Figures {
     Shortener(Box<ShortenerFigures>),
     /// Of `platform`.
     Platform(Box<PlatformFigures>),
+    /// Of `telemetry`.
+    Telemetry(Box<TelemetryFigures>),
+    /// Of `processes`.
+    Processes(ProcessesFigures),
     /// Of `generator`.
     Generator(GeneratorFigures),
 }
@@ -85,6 +91,8 @@ impl Report {
             Figures::Shortener(figures) => figures.is_clean(),
             // A refused request is an error there, so figures are clean when they exist.
             Figures::Platform(_) => true,
+            Figures::Telemetry(figures) => figures.is_clean(),
+            Figures::Processes(figures) => figures.rounds.is_clean(),
             Figures::Generator(figures) => figures.rounds.is_clean(),
         };
         Self { machine, figures, clean }
@@ -109,6 +117,8 @@ impl Report {
         match &self.figures {
             Figures::Shortener(figures) => write_shortener(out, figures)?,
             Figures::Platform(figures) => write_platform(out, figures)?,
+            Figures::Telemetry(figures) => figures.write_text(out)?,
+            Figures::Processes(figures) => figures.write_text(out)?,
             Figures::Generator(figures) => {
                 let GeneratorFigures { connections, threads, rounds } = figures;
                 writeln!(out, "generator: {connections} connections, {threads} threads")?;
@@ -166,7 +176,11 @@ fn write_clicks(out: &mut impl Write, clicks: &ClickCheck) -> io::Result<()> {
     }
 }
 
-fn write_rounds(out: &mut impl Write, rounds: &Paired) -> io::Result<()> {
+/// Writes a table of rounds, and their ratios.
+///
+/// # Errors
+/// As `out` gives them.
+pub(crate) fn write_rounds(out: &mut impl Write, rounds: &Paired) -> io::Result<()> {
     writeln!(
         out,
         "{:<16}{:>12}{:>10}{:>10}{:>10}{:>10}{:>10}{:>7}{:>8}{:>7}{:>7}",
@@ -251,7 +265,8 @@ fn write_spread(out: &mut impl Write, what: &str, spread: &Spread) -> io::Result
     )
 }
 
-fn mebibytes(bytes: u64) -> f64 {
+/// Bytes in units of 2^20.
+pub(crate) fn mebibytes(bytes: u64) -> f64 {
     bytes as f64 / f64::from(1 << 20)
 }
 

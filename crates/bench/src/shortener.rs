@@ -11,7 +11,9 @@ use crate::cli::{PeerChoice, Rate, ShortenerArgs, Tool, Workload};
 use crate::clicks::{self, ClickCheck, Foreign, Place};
 use crate::clock;
 use crate::error::BenchError;
-use crate::links::{Choice, Creates, Link, Links, LongUrls, Made, Mixed, Redirects};
+use crate::links::{
+    Choice, Creates, Link, Links, LongUrls, Made, Mixed, REDIRECTS_A_CREATE, Redirects,
+};
 use crate::load::{self, Measured, Pace, Plan};
 use crate::nginx::Nginx;
 use crate::pair::{self, Contender, Paired};
@@ -292,7 +294,9 @@ impl Server {
         match args.workload {
             Workload::Create => Box::new(creates),
             Workload::Mixed => {
-                Box::new(Mixed { redirects, creates, since_create: number as u32 % 100 })
+                let since_create = number as u32 % REDIRECTS_A_CREATE;
+                let redirects_a_create = REDIRECTS_A_CREATE;
+                Box::new(Mixed { redirects, creates, redirects_a_create, since_create })
             }
             Workload::Redirect | Workload::Zipf | Workload::Idle => Box::new(redirects),
         }

@@ -47,16 +47,27 @@ pub(crate) struct Credentials {
     pub(crate) token: String,
 }
 
-/// Starts `backplane dev` in `directory`, which then holds all that it writes, and waits for its
-/// ready file. `data` names a data directory; without it the server takes a temporary one.
+/// How `backplane dev` is started.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Start<'a> {
+    /// The program.
+    pub(crate) binary: &'a Path,
+    /// Holds all that it writes.
+    pub(crate) directory: &'a Path,
+    /// The data directory; without one the server takes a temporary one.
+    pub(crate) data: Option<&'a Path>,
+    /// `section.key=value` each.
+    pub(crate) settings: &'a [String],
+}
+
+/// Starts `backplane dev` and waits for its ready file.
 ///
 /// # Errors
 /// `BenchError::Program` when it ends, hangs, or cannot be started.
 pub(crate) fn start_backplane(
-    binary: &Path,
-    directory: &Path,
-    data: Option<&Path>,
+    start: &Start<'_>,
 ) -> Result<(Running, ReadyFile, Duration), BenchError> {
+    let Start { binary, directory, data, settings } = *start;
     let ready_file = directory.join("ready.json");
     let mut command = Command::new(binary);
     // A killed server leaves its temporary directory; this way ours goes with it.
@@ -64,6 +75,9 @@ pub(crate) fn start_backplane(
     command.args(["dev", "--ports", "auto", "--ready-file"]).arg(&ready_file);
     if let Some(data) = data {
         command.arg("--data").arg(data);
+    }
+    for setting in settings {
+        command.arg("--set").arg(setting);
     }
     let mut running = Running::start(command, &directory.join("output.log"))?;
     // A file that is still being written does not parse; it is looked at again.
@@ -169,7 +183,9 @@ impl Starts {
         let directory = TempDir::new().map_err(BenchError::system("making a directory"))?;
         let (running, ready) = match &self.program {
             Program::Backplane(binary) => {
-                let (running, _, ready) = start_backplane(binary, directory.path(), None)?;
+                let directory = directory.path();
+                let start = Start { binary, directory, data: None, settings: &[] };
+                let (running, _, ready) = start_backplane(&start)?;
                 (running, ready)
             }
             Program::PocketBase(binary) => start_pocketbase(binary, directory.path())?,

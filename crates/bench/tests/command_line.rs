@@ -172,10 +172,45 @@ fn what_cannot_be_measured_is_said_in_one_line() {
         (&["shortener", "--workload", "create", "--peer", "nginx"], "fixed redirect"),
         (&["shortener", "--workload", "zipf", "--tool", "wrk"], "--workload redirect only"),
         (&["platform", "--binary", "/does/not/exist"], "/does/not/exist"),
+        (&["telemetry", "--binary", "/does/not/exist"], "/does/not/exist"),
+        (
+            &["processes", "--binary", "/does/not/exist", "--sql", "postgres://127.0.0.1/x"],
+            "/does/not/exist",
+        ),
     ] {
         let output = bench(arguments);
         let text = String::from_utf8_lossy(&output.stderr);
         assert_eq!(output.status.code(), Some(2), "{text}");
         assert!(text.contains(word) && text.lines().count() == 1, "{text}");
     }
+}
+
+/// With the binary that `BACKPLANE_BIN` names, as `./test` does; without one nothing can be run.
+#[test]
+fn every_span_of_a_short_outage_is_accounted_for() {
+    let Ok(binary) = std::env::var("BACKPLANE_BIN") else { return };
+    let output = bench(&[
+        "telemetry",
+        "--binary",
+        &binary,
+        "--rounds",
+        "1",
+        "--seconds",
+        "1",
+        "--rate",
+        "200",
+        "--connections",
+        "4",
+        "--outage",
+        "1",
+        "--json",
+    ]);
+    let text = String::from_utf8_lossy(&output.stdout);
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(0), "{text}{errors}");
+    let report: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    let telemetry = &report["telemetry"];
+    assert_eq!(telemetry["outage"]["spans"]["unaccounted"], 0);
+    assert!(telemetry["outage"]["spans"]["recorded"].as_u64().is_some_and(|spans| spans > 0));
+    assert!(telemetry["closed"]["spans"].as_u64().is_some_and(|spans| spans > 0), "{text}");
 }

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use kit::auth::jwt::Issuer;
 use kit::auth::{Auth, AuthSettings, Mode, Secret};
 use kit::clock::{Clock, Stopwatch};
 use kit::door::Door;
@@ -29,8 +30,8 @@ use crate::settings::{Settings, SettingsError};
 /// How often credentials that no longer count are removed.
 const SWEEP_EVERY: Duration = Duration::from_secs(3_600);
 
-/// How often certificate files are looked at for a change.
-const CERTIFICATES_EVERY: Duration = Duration::from_secs(30);
+/// How often files of certificates and keys are looked at for a change.
+const FILES_EVERY: Duration = Duration::from_secs(30);
 
 /// A running house.
 pub struct House {
@@ -59,6 +60,8 @@ pub enum StartError {
     AuthServer(kit::sql::SqlError),
     #[error(transparent)]
     Bind(#[from] kit::http::BindError),
+    #[error(transparent)]
+    Jwt(#[from] kit::auth::jwt::JwtError),
     #[error(transparent)]
     Tls(#[from] kit::http::TlsError),
     #[error("{0}")]
@@ -95,6 +98,7 @@ impl House {
         let ground = open_ground(settings, manner.mode, short.anonymous_create, metrics)?;
         let workers = Workers::default();
         sweep_credentials(&ground.auth, &workers);
+        trust_issuer(settings, &ground.auth, &workers)?;
 
         // ---- Systems ----
         let shorteners = Arc::new(Shorteners::new(short));
@@ -127,6 +131,7 @@ impl House {
             scheme: if tls.is_some() { "https" } else { "http" },
             edge: edge_address,
             shortener: own_address,
+            issuer: own_issuer(settings)?,
         };
         let (router, document) = platform::router(platform, short_api);
         let layering = layering(settings, &ground.metrics)?;
@@ -158,6 +163,14 @@ impl House {
         made.map_err(|error| StartError::Refused(format!("auth cannot start: {error}")))
     }
 
+    /// Reads certificates and keys again.
+    pub fn reload(&self) {
+        if let Some(tls) = &self.tls {
+            reload_certificates(tls);
+        }
+        reload_keys(&self.auth);
+    }
+
     /// Lets requests under way finish, then writes what systems hold.
     pub async fn stop(self) {
         let cut = self.drain.drain(self.drain_timeout).await;
@@ -187,12 +200,39 @@ fn open_ground(
 /// A renewed certificate is used without a restart.
 fn keep_certificates_fresh(tls: &Tls, workers: &Workers) {
     let tls = tls.clone();
-    workers.every("tls: read certificates", CERTIFICATES_EVERY, move || {
-        if let Err(error) = tls.reload() {
-            tracing::error!(%error, "the certificates in use stay");
-        }
+    workers.every("tls: read certificates", FILES_EVERY, move || {
+        reload_certificates(&tls);
         std::future::ready(())
     });
+}
+
+fn reload_certificates(tls: &Tls) {
+    if let Err(error) = tls.reload() {
+        tracing::error!(%error, "the certificates in use stay");
+    }
+}
+
+/// Another issuer's new key is known before it signs with it, and an old one is forgotten.
+fn trust_issuer(settings: &Settings, auth: &Auth, workers: &Workers) -> Result<(), StartError> {
+    let Some(issuer) = Issuer::load(settings.auth.jwt.clone())? else { return Ok(()) };
+    auth.trust(issuer);
+    let auth = auth.clone();
+    workers.every("auth: read the issuer's keys", FILES_EVERY, move || {
+        reload_keys(&auth);
+        std::future::ready(())
+    });
+    Ok(())
+}
+
+fn own_issuer(settings: &Settings) -> Result<Arc<str>, StartError> {
+    let wrong = |error| StartError::Refused(format!("auth.oauth.issuer: {error}"));
+    settings.auth.oauth.checked().map_err(wrong)
+}
+
+fn reload_keys(auth: &Auth) {
+    if let Err(error) = auth.reload_keys() {
+        tracing::error!(%error, "the keys in use stay");
+    }
 }
 
 fn sweep_credentials(auth: &Auth, workers: &Workers) {

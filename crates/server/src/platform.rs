@@ -1,7 +1,8 @@
-//! The house's own API: health, metrics, overview, namespaces, tokens, audit, backup.
+//! The house's own API: health, metrics, overview, namespaces, tokens, OAuth, audit, backup.
 
 mod control;
 mod namespaces;
+mod oauth;
 mod overview;
 mod tokens;
 mod users;
@@ -37,6 +38,8 @@ pub struct Platform {
     pub scheme: &'static str,
     pub edge: SocketAddr,
     pub shortener: Option<SocketAddr>,
+    /// The address by which clients of OAuth know this server; empty: that of each request.
+    pub issuer: Arc<str>,
 }
 
 /// Who calls the platform's own API.
@@ -82,6 +85,15 @@ pub fn router(platform: Platform, shortener: utoipa::openapi::OpenApi) -> (Route
         .routes(routes!(users::list, users::create))
         .routes(routes!(users::change))
         .routes(routes!(tokens::logout))
+        .routes(routes!(oauth::clients::list, oauth::clients::create))
+        .routes(routes!(oauth::clients::remove))
+        .routes(routes!(oauth::metadata::metadata))
+        .routes(routes!(oauth::authorize::show, oauth::authorize::decide))
+        .routes(routes!(oauth::token::token))
+        .routes(routes!(oauth::device::begin))
+        .routes(routes!(oauth::device::show, oauth::device::decide))
+        .routes(routes!(oauth::issued::revoke))
+        .routes(routes!(oauth::issued::introspect))
         .with_state(platform)
         .split_for_parts();
     let parts = [("".to_owned(), own), ("/shortener".to_owned(), shortener)];

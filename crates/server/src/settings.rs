@@ -3,6 +3,8 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
+use kit::auth::jwt::JwtSection;
+use kit::auth::oauth::OAuthSection;
 use kit::config::{ConfigError, Layers, Section};
 use kit::door::Hosts;
 use kit::sql::Durability;
@@ -70,12 +72,21 @@ pub struct TlsSettings {
     pub key_path: PathBuf,
 }
 
+/// The section `auth`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CredentialSettings {
+    pub jwt: JwtSection,
+    pub oauth: OAuthSection,
+}
+
 /// All sections, checked.
 #[derive(Clone, Debug)]
 pub struct Settings {
     pub edge: EdgeSettings,
     pub data: DataSettings,
     pub tls: TlsSettings,
+    pub auth: CredentialSettings,
     pub telemetry: TelemetrySettings,
     pub shortener: shortener::Section,
 }
@@ -105,6 +116,7 @@ pub fn known() -> Result<Layers, ConfigError> {
         Section { name: "edge", text: include_str!("default.toml") },
         Section { name: "data", text: include_str!("data.toml") },
         Section { name: "tls", text: include_str!("tls.toml") },
+        Section { name: "auth", text: kit::auth::DEFAULT_SETTINGS },
         Section { name: "telemetry", text: kit::telemetry::DEFAULT_SETTINGS },
         Section { name: "shortener", text: shortener::settings::DEFAULT },
     ])
@@ -132,6 +144,7 @@ impl Settings {
             edge: layers.section("edge")?,
             data: layers.section("data")?,
             tls: layers.section("tls")?,
+            auth: layers.section("auth")?,
             telemetry: layers.section("telemetry")?,
             shortener: layers.section("shortener")?,
         })

@@ -346,6 +346,12 @@ async fn a_damaged_or_newer_file_is_refused_by_name() {
     std::fs::write(&path, &whole[..whole.len() - 4_096]).unwrap();
     let torn = Db::open_sqlite(&options(SCHEMA)).err().unwrap();
     assert!(matches!(&torn, SqlError::Corrupt(store, _) if store.ends_with("suite.db")), "{torn}");
+    // Byte 47 is the schema format, 1 to 4.
+    let mut unknown = whole.clone();
+    unknown[47] = 55;
+    std::fs::write(&path, &unknown).unwrap();
+    let unknown = Db::open_sqlite(&options(SCHEMA)).err().unwrap();
+    assert!(matches!(&unknown, SqlError::Corrupt(store, _) if store.ends_with("suite.db")));
     std::fs::write(&path, b"not a database, whatever its name says").unwrap();
     let foreign = Db::open_sqlite(&options(SCHEMA)).err().unwrap();
     assert!(matches!(foreign, SqlError::Corrupt(..)), "{foreign}");

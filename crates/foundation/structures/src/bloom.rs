@@ -77,7 +77,8 @@ impl Bloom {
             was_absent |= self.words[word] & mask == 0;
             self.words[word] |= mask;
         }
-        self.inserted += u64::from(was_absent);
+        // What is read from a store may begin at any number.
+        self.inserted = self.inserted.saturating_add(u64::from(was_absent));
         was_absent
     }
 

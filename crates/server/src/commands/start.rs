@@ -3,7 +3,6 @@
 use std::path::{Path, PathBuf};
 
 use kit::auth::Mode;
-use kit::http::Tls;
 use kit::telemetry::host::HostCollector;
 use kit::telemetry::metrics::Metrics;
 use kit::telemetry::{self, TelemetryGuard};
@@ -94,7 +93,7 @@ fn run(settings: &Settings, manner: Manner, ready_file: Option<&Path>) -> Result
         let house = House::start(settings, manner, metrics).await?;
         let is_dev = manner.mode == Mode::Dev;
         announce(&house, is_dev, ready_file).await?;
-        stop.wait(house.tls.as_ref()).await;
+        stop.wait(&house).await;
         house.stop().await;
         Ok(())
     })
@@ -159,17 +158,15 @@ impl Signals {
         })
     }
 
-    /// Returns when it is time to stop; meanwhile certificates are read again on SIGHUP.
-    async fn wait(&mut self, tls: Option<&Tls>) {
+    /// Returns when it is time to stop; meanwhile certificates and keys are read again on SIGHUP.
+    async fn wait(&mut self, house: &House) {
         loop {
             tokio::select! {
                 _ = self.terminate.recv() => return,
                 _ = self.interrupt.recv() => return,
                 _ = self.hangup.recv() => {}
             }
-            if let Some(Err(error)) = tls.map(Tls::reload) {
-                tracing::error!(%error, "the certificates in use stay");
-            }
+            house.reload();
         }
     }
 }

@@ -4,8 +4,10 @@
 
 mod copies;
 mod disk;
+mod jwt;
 mod kill;
 mod links;
+mod oauth;
 mod peers;
 mod refusals;
 mod stop;

@@ -38,6 +38,7 @@ pub const RESERVED_WORDS: &[&str] = &[
     "login",
     "logout",
     "metrics",
+    "oauth",
     "openapi",
     "platform",
     "preview",

@@ -10,8 +10,8 @@ pub const DIRECT: &str = "direct";
 /// Shown when the referrer has no usable host.
 pub const OTHER: &str = "other";
 
-/// Longest host name, RFC 1035.
-const MAX_HOST_LEN: usize = 253;
+/// Longest host name, in bytes (RFC 1035).
+pub const MAX_HOST_LEN: usize = 253;
 
 /// The host of a `Referer` header: lower case, without `www.` and port; for `android-app://` the
 /// name of the app. [`DIRECT`] when absent or empty, [`OTHER`] when there is no host in it.

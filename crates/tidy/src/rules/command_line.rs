@@ -4,7 +4,7 @@
 
 use super::Remark;
 use crate::reading::command_line::{self, CommandLine};
-use crate::reading::crates::Crate;
+use crate::reading::crates::{Crate, Layer};
 use crate::reading::markdown::{self, Piece};
 use crate::reading::shell::{self, Command};
 use crate::tree::{File, Tree};
@@ -36,8 +36,10 @@ pub(crate) fn not_applied(tree: &Tree) -> Vec<String> {
         .collect()
 }
 
+/// Those that ship: a fuzz target has no command line of ours.
 fn binaries(tree: &Tree) -> impl Iterator<Item = (&str, &Crate)> {
-    tree.crates.iter().flat_map(|of| of.binaries.iter().map(move |binary| (binary.as_str(), of)))
+    let shipped = tree.crates.iter().filter(|of| of.layer != Layer::Outside);
+    shipped.flat_map(|of| of.binaries.iter().map(move |binary| (binary.as_str(), of)))
 }
 
 fn declared_by(of: &Crate, tree: &Tree) -> Option<CommandLine> {

@@ -8,11 +8,11 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 const startTimeoutMs = 20_000;
 
-/** `backplane dev` with an address for the shortener alone: `http`; `stop` ends it. */
-export async function startShortener() {
+/** `backplane dev`: `edge`, and `http` for the shortener alone; `stop` ends it. */
+export async function startShortener(settings = []) {
   const directory = await mkdtemp(path.join(tmpdir(), 'backplane-clients-'));
   const readyFile = path.join(directory, 'ready.json');
-  const own = ['--set', 'shortener.listen=127.0.0.1:0'];
+  const own = ['shortener.listen=127.0.0.1:0', ...settings].flatMap((set) => ['--set', set]);
   const child = spawn(
     process.env.BACKPLANE_BIN,
     ['dev', '--ports', 'auto', ...own, '--ready-file', readyFile],
@@ -29,7 +29,7 @@ export async function startShortener() {
   while (Date.now() < deadline && child.exitCode === null) {
     try {
       const ready = JSON.parse(await readFile(readyFile, 'utf8'));
-      return { http: ready.systems.shortener.http, stop };
+      return { edge: ready.edge, http: ready.systems.shortener.http, stop };
     } catch {
       await sleep(20);
     }

@@ -3,6 +3,7 @@
 use http::StatusCode;
 use thiserror::Error;
 
+use super::jwt::JwtRefusal;
 use crate::sql::SqlError;
 
 /// A refusal of [`super::Auth`]. No variant ever holds a credential or a part of one.
@@ -23,6 +24,9 @@ pub enum AuthError {
     /// The token was taken back, or its user disabled.
     #[error("the token has been revoked: ask an administrator for a new one")]
     Revoked,
+    /// The JWT of another issuer failed a check.
+    #[error("the JWT is refused: {0}")]
+    Jwt(#[from] JwtRefusal),
     /// The caller is known and may not do this.
     #[error("not allowed: this needs {0}")]
     Forbidden(String),
@@ -50,9 +54,12 @@ impl AuthError {
     /// The HTTP status that a front door answers with.
     pub fn status(&self) -> StatusCode {
         match self {
-            Self::Missing | Self::Unknown | Self::Malformed(_) | Self::Expired | Self::Revoked => {
-                StatusCode::UNAUTHORIZED
-            }
+            Self::Missing
+            | Self::Unknown
+            | Self::Malformed(_)
+            | Self::Expired
+            | Self::Revoked
+            | Self::Jwt(_) => StatusCode::UNAUTHORIZED,
             Self::Forbidden(_) => StatusCode::FORBIDDEN,
             Self::TooMany { .. } => StatusCode::TOO_MANY_REQUESTS,
             Self::Invalid(_) => StatusCode::UNPROCESSABLE_ENTITY,

@@ -78,7 +78,7 @@ impl Auth {
     /// when it is no token, [`AuthError::Store`].
     pub async fn logout(&self, token: &str) -> Result<(), AuthError> {
         let principal = self.principal_of_token(token).await?;
-        if principal.kind != Kind::User {
+        if principal.kind != Kind::User || principal.is_foreign() {
             let rule = "only a session logs out; revoke a token by its ID".to_owned();
             return Err(AuthError::Invalid(rule));
         }
@@ -133,7 +133,11 @@ impl Auth {
     }
 
     /// Waits in line for a look at a password, unless the user or the source has failed too often.
-    async fn turn(&self, user: &str, source: Option<IpAddr>) -> Result<Attempt<'_>, AuthError> {
+    pub(super) async fn turn(
+        &self,
+        user: &str,
+        source: Option<IpAddr>,
+    ) -> Result<Attempt<'_>, AuthError> {
         let user = checked_name(user).map_err(|_| AuthError::Unknown)?;
         let mut keys = vec![Key::User(user.clone())];
         keys.extend(source.map(Key::source));
@@ -141,7 +145,11 @@ impl Auth {
         Ok(Attempt { user, keys, turn: password::LINE.turn().await? })
     }
 
-    async fn prove(&self, attempt: Attempt<'_>, password: Secret) -> Result<Proof, AuthError> {
+    pub(super) async fn prove(
+        &self,
+        attempt: Attempt<'_>,
+        password: Secret,
+    ) -> Result<Proof, AuthError> {
         let name = attempt.user;
         let found = self.0.db.read::<_, SqlError>(move |tx| find(tx, &name)).await?;
         let now = self.0.clock.now();
@@ -175,15 +183,15 @@ impl Auth {
 }
 
 /// A turn at looking at one password.
-struct Attempt<'a> {
+pub(super) struct Attempt<'a> {
     user: String,
     keys: Vec<Key>,
     turn: Turn<'a>,
 }
 
 /// A user who may be let in, and the hash that the password must fit.
-struct Proof {
-    principal: Arc<Principal>,
+pub(super) struct Proof {
+    pub(super) principal: Arc<Principal>,
     hash: String,
 }
 
@@ -202,7 +210,7 @@ fn find(tx: &mut Tx<'_>, name: &str) -> Result<Option<Proof>, SqlError> {
 
 /// Whether the user is still let in with what was proved: the password may have been changed
 /// while it was being looked at.
-fn still_holds(tx: &mut Tx<'_>, proof: &Proof) -> Result<bool, SqlError> {
+pub(super) fn still_holds(tx: &mut Tx<'_>, proof: &Proof) -> Result<bool, SqlError> {
     let row = tx.find(
         "SELECT id FROM auth_user WHERE id = ?1 AND password = ?2 AND disabled_at IS NULL",
         &[(&proof.principal.id).into(), (&proof.hash).into()],
@@ -227,6 +235,6 @@ fn session(id: String, of: &Principal, now: Timestamp) -> TokenInfo {
     }
 }
 
-fn too_many(retry_after_s: u64) -> AuthError {
+pub(super) fn too_many(retry_after_s: u64) -> AuthError {
     AuthError::TooMany { retry_after_s }
 }

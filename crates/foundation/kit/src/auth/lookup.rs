@@ -18,6 +18,7 @@ struct TokenRow {
     namespace: NamespaceName,
     scopes: Scopes,
     user_id: Option<String>,
+    client_id: Option<String>,
     expires_at: Option<Timestamp>,
     last_used_at: Option<Timestamp>,
     revoked: bool,
@@ -42,7 +43,7 @@ pub(super) fn find(
 ) -> Result<Entry, AuthError> {
     let row = tx.find(
         "SELECT digest, purpose, name, namespace, scopes, user_id, expires_at, last_used_at,
-            revoked_at FROM auth_token WHERE id = ?1",
+            revoked_at, client_id FROM auth_token WHERE id = ?1",
         &[id.into()],
         read_token,
     )?;
@@ -101,17 +102,22 @@ fn principal(
         Some(user) => row.scopes.intersect(&user.scopes),
         None => row.scopes,
     };
+    let program = if scopes.allows(Principal::ADMIN) { Kind::Operator } else { Kind::Service };
     Ok(match (row.purpose, user, row.user_id) {
         (Purpose::Session, Some(user), Some(id)) => {
             Principal { id, kind: Kind::User, name: user.name, namespace: user.namespace, scopes }
         }
-        _ => Principal {
-            id: format!("token:{id}"),
-            kind: if scopes.allows(Principal::ADMIN) { Kind::Operator } else { Kind::Service },
-            name: row.name,
-            namespace: row.namespace,
-            scopes,
-        },
+        // What a client does for a user is the user's; that a program does it stays to be seen.
+        (Purpose::OAuth, Some(user), Some(id)) => {
+            Principal { id, kind: program, name: user.name, namespace: user.namespace, scopes }
+        }
+        (purpose, ..) => {
+            let own = match row.client_id {
+                Some(client) if purpose == Purpose::OAuth => format!("client:{client}"),
+                _ => format!("token:{id}"),
+            };
+            Principal { id: own, kind: program, name: row.name, namespace: row.namespace, scopes }
+        }
     })
 }
 
@@ -126,6 +132,7 @@ fn read_token(row: &Row<'_>) -> Result<TokenRow, SqlError> {
         expires_at: time(row, 6)?,
         last_used_at: time(row, 7)?,
         revoked: row.get::<Option<i64>>(8)?.is_some(),
+        client_id: row.get(9)?,
     })
 }
 

@@ -4,6 +4,9 @@
 //! - [`Auth::known`], [`Auth::authenticate`]: bearer token, API key or `Basic` to a principal.
 //! - [`NewToken`], [`NewUser`], [`Login`], [`Role`]: each change with its audit row.
 //! - [`password`]: argon2id for whoever stores a password.
+//! - [`jwt`]: JWTs of one other issuer, taken as bearer tokens.
+//! - [`oauth`]: our own tokens, issued to programs with a user's consent.
+//! - [`policy`]: rules over attributes, for services that decide by more than scopes.
 //! - [`sigv4`]: requests signed the AWS way, recognised and verified.
 //!
 //! Invariants:
@@ -21,10 +24,13 @@ mod audit;
 mod bootstrap;
 mod credential;
 mod error;
+pub mod jwt;
 mod live;
 mod login;
 mod lookup;
+pub mod oauth;
 pub mod password;
+pub mod policy;
 mod principal;
 mod roles;
 mod scopes;
@@ -38,6 +44,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use arc_swap::ArcSwapOption;
 use http::HeaderMap;
 use parking_lot::Mutex;
 
@@ -60,6 +67,8 @@ use credential::{Basic, Credential, credential};
 use live::{Entry, Live};
 use token::Digest;
 
+/// The commented defaults of the section `auth`.
+pub const DEFAULT_SETTINGS: &str = include_str!("default.toml");
 /// The published S3-style access key of `backplane dev`.
 pub const DEV_ACCESS_KEY: &str = "BACKPLANEDEV00000000";
 /// The secret that belongs to [`DEV_ACCESS_KEY`].
@@ -100,17 +109,18 @@ struct Inner {
     anonymous: Arc<Principal>,
     live: Live,
     attempts: Mutex<Attempts>,
+    /// Whose JWTs count beside our own tokens.
+    issuer: ArcSwapOption<jwt::Issuer>,
     /// Of the digests that proved passwords are kept under; never stored.
     salt: [u8; 16],
 }
 
 impl Auth {
     /// The tables that [`Auth::open`] expects in its database.
-    pub const MIGRATIONS: &'static [Migration] = &[Migration {
-        number: 1,
-        name: "auth",
-        sql: include_str!("../../migrations/auth_001.sql"),
-    }];
+    pub const MIGRATIONS: &'static [Migration] = &[
+        Migration { number: 1, name: "auth", sql: include_str!("../../migrations/auth_001.sql") },
+        Migration { number: 2, name: "oauth", sql: include_str!("../../migrations/auth_002.sql") },
+    ];
 
     /// Ready at once: nothing is read or hashed before the first credential arrives.
     pub fn open(db: Db, clock: Clock, entropy: Entropy, settings: AuthSettings) -> Self {
@@ -118,6 +128,7 @@ impl Auth {
             live: Live::new(db.embedded().is_none().then_some(SHARED_AGE_MAX)),
             anonymous: Arc::new(Principal::anonymous()),
             attempts: Mutex::default(),
+            issuer: ArcSwapOption::empty(),
             salt: entropy.bytes16(),
             db,
             clock,
@@ -125,6 +136,27 @@ impl Auth {
             settings,
         };
         Self(Arc::new(inner))
+    }
+
+    /// Takes the JWTs of `issuer` from now on, and of no other.
+    pub fn trust(&self, issuer: jwt::Issuer) {
+        self.0.issuer.store(Some(Arc::new(issuer)));
+        self.0.live.forget_all();
+    }
+
+    /// Reads the keys of the trusted issuer again. A token of a key that is gone is refused once
+    /// this returns.
+    ///
+    /// # Errors
+    /// When they cannot be read; then those in use stay in use.
+    pub fn reload_keys(&self) -> Result<(), jwt::JwtError> {
+        let issuer = self.0.issuer.load();
+        if let Some(issuer) = &*issuer
+            && issuer.reload()?
+        {
+            self.0.live.forget_all();
+        }
+        Ok(())
     }
 
     /// The principal of a request whose credential was seen before, or that needs none. Neither
@@ -145,8 +177,8 @@ impl Auth {
     ///
     /// # Errors
     /// [`AuthError::Missing`], [`AuthError::Malformed`], [`AuthError::Unknown`],
-    /// [`AuthError::Expired`], [`AuthError::Revoked`], [`AuthError::TooMany`],
-    /// [`AuthError::Store`].
+    /// [`AuthError::Expired`], [`AuthError::Revoked`], [`AuthError::Jwt`],
+    /// [`AuthError::TooMany`], [`AuthError::Store`].
     pub async fn authenticate(&self, headers: &HeaderMap) -> Result<Arc<Principal>, AuthError> {
         self.authenticate_from(headers, None).await
     }
@@ -179,14 +211,36 @@ impl Auth {
         if let Some(principal) = self.known_token(token) {
             return Ok(principal);
         }
-        let id = token::id_of(token)?.to_owned();
         let (digest, now) = (Digest::of(token), self.0.clock.now());
+        if let Some(issuer) = &*self.0.issuer.load()
+            && jwt::is_meant(token)
+        {
+            return self.principal_of_jwt(issuer, token, digest, now);
+        }
+        let id = token::id_of(token)?.to_owned();
         let generation = self.0.live.generation();
         let find = move |tx: &mut crate::sql::Tx<'_>| lookup::find(tx, &id, &digest, now);
         let entry = Arc::new(self.0.db.read(find).await?);
         self.0.live.keep(generation, digest, Arc::clone(&entry));
         self.touch_when_due(&entry, now);
         Ok(Arc::clone(&entry.principal))
+    }
+
+    /// Kept like any other once it verified, until its own end.
+    fn principal_of_jwt(
+        &self,
+        issuer: &jwt::Issuer,
+        token: &str,
+        digest: Digest,
+        now: Timestamp,
+    ) -> Result<Arc<Principal>, AuthError> {
+        let generation = self.0.live.generation();
+        let (principal, end) = issuer.principal(token, now)?;
+        let principal = Arc::new(principal);
+        let kept = Arc::clone(&principal);
+        let entry = Entry { principal: kept, expires_at: Some(end), read_at: now, token: None };
+        self.0.live.keep(generation, digest, Arc::new(entry));
+        Ok(principal)
     }
 
     /// As [`Auth::known`], for a token that came in a place of its protocol's own.

@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use super::{AuthError, Scopes};
+use super::{AuthError, Scopes, jwt};
 use crate::namespace::NamespaceName;
 
 /// What kind of caller a principal is.
@@ -22,7 +22,8 @@ pub enum Kind {
 /// An authenticated caller, made from a credential by [`super::Auth`] and shared as an `Arc`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Principal {
-    /// Unique and lasting: `user:ID`, `token:ID`, `dev:NAMESPACE`, `anonymous` or `house`.
+    /// Unique and lasting: `user:ID`, `token:ID`, `client:ID`, `jwt:SUBJECT`, `dev:NAMESPACE`,
+    /// `anonymous` or `house`. A client that acts for a user has the user's.
     pub id: String,
     /// See [`Kind`].
     pub kind: Kind,
@@ -74,6 +75,11 @@ impl Principal {
     /// Whether the caller may do `needed` (`system:action`).
     pub fn may(&self, needed: &str) -> bool {
         self.scopes.allows(needed)
+    }
+
+    /// Whether another issuer vouches for the caller: there is no row here to bound what it makes.
+    pub(super) fn is_foreign(&self) -> bool {
+        self.id.starts_with(jwt::ID_PREFIX)
     }
 
     /// Refuses a caller that may not do `needed` (`system:action`).

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use super::audit::{self, Act, PAGE_MAX};
-use super::lookup;
 use super::token::{self, Digest};
 use super::{Auth, AuthError, Kind, Principal, Scopes, Secret};
+use super::{lookup, oauth};
 use crate::clock::Timestamp;
 use crate::namespace::NamespaceName;
 use crate::sql::{Row, SqlError, Tx};
@@ -17,6 +17,9 @@ const NAME_LENGTH_MAX: usize = 100;
 /// How long rows of ended tokens stay, so that they are told from unknown ones.
 const ENDED_FOR: Duration = Duration::from_secs(30 * 24 * 3_600);
 
+/// The same for what OAuth issued, which is many: a client asks anew each hour.
+const ISSUED_ENDED_FOR: Duration = Duration::from_secs(24 * 3_600);
+
 /// What a token is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -27,6 +30,8 @@ pub enum Purpose {
     Session,
     /// Printed at the first start, for the first operator.
     Bootstrap,
+    /// Issued to a client by OAuth, for itself or for a user.
+    OAuth,
 }
 
 /// What a new token is to be.
@@ -100,6 +105,10 @@ impl Auth {
         wanted: NewToken,
     ) -> Result<(TokenInfo, Secret), AuthError> {
         let now = self.0.clock.now();
+        if maker.is_foreign() {
+            let needed = "a credential of this house: a token would outlive the JWT";
+            return Err(AuthError::Forbidden(needed.to_owned()));
+        }
         // A user's tokens end with the user's roles; those made by a token would outlive it.
         if maker.kind == Kind::Service {
             maker.require(TOKENS)?;
@@ -140,6 +149,7 @@ impl Auth {
         principal: &Principal,
         page: TokenPage,
     ) -> Result<Vec<TokenInfo>, AuthError> {
+        in_own_name(principal)?;
         let namespace = page.namespace.unwrap_or_else(|| principal.namespace.clone());
         let sees_all = principal.may(Principal::ADMIN);
         if !sees_all && (principal.kind == Kind::Anonymous || namespace != principal.namespace) {
@@ -171,21 +181,24 @@ impl Auth {
         Ok(self.0.db.read::<_, SqlError>(list).await?)
     }
 
-    /// Takes a token back; it is refused once this returns. Nothing changes for one that was
-    /// revoked before.
+    /// Takes a token back; it is refused once this returns. With one that OAuth issued goes the
+    /// consent behind it, or the client would refresh it. Nothing changes for one that was revoked
+    /// before.
     ///
     /// # Errors
     /// [`AuthError::NotFound`] when there is none with this ID that `principal` made or, with
     /// `platform:admin`, at all; [`AuthError::Store`].
     pub async fn revoke_token(&self, principal: &Principal, id: &str) -> Result<(), AuthError> {
+        in_own_name(principal)?;
         let (who, id, at) = (principal.clone(), id.to_owned(), self.0.clock.now());
         let write = move |tx: &mut Tx<'_>| {
             let found = tx.find(
-                "SELECT created_by, revoked_at FROM auth_token WHERE id = ?1",
+                "SELECT created_by, revoked_at, grant_id FROM auth_token WHERE id = ?1",
                 &[(&id).into()],
-                |row| Ok((row.get::<String>(0)?, row.get::<Option<i64>>(1)?)),
+                |row| Ok((row.get(0)?, row.get::<Option<i64>>(1)?, row.get(2)?)),
             )?;
-            let (maker, revoked_at) = found.ok_or_else(no_such_token)?;
+            let (maker, revoked_at, grant_id): (String, _, Option<String>) =
+                found.ok_or_else(no_such_token)?;
             if maker != who.id && !who.may(Principal::ADMIN) {
                 return Err(no_such_token());
             }
@@ -193,6 +206,9 @@ impl Auth {
                 return Ok(());
             }
             revoke(tx, &id, at)?;
+            if let Some(grant_id) = grant_id {
+                oauth::end_grant(tx, &grant_id, at)?;
+            }
             let (subject, detail) = (id.clone(), String::new());
             audit::record(tx, &who, &Act { action: "token.revoke", subject, detail, at })?;
             Ok(())
@@ -204,14 +220,21 @@ impl Auth {
 }
 
 impl Auth {
-    /// Removes tokens that ended 30 days ago or more; a job to run now and then. Returns how many.
+    /// Removes what ended 30 days ago or more, and what OAuth issued a day after its end: a job to
+    /// run now and then. Returns how many rows.
     ///
     /// # Errors
     /// [`AuthError::Store`].
     pub async fn sweep(&self) -> Result<u64, AuthError> {
-        let before = self.0.clock.now().minus(ENDED_FOR);
+        let now = self.0.clock.now();
+        let (before, issued_before) = (now.minus(ENDED_FOR), now.minus(ISSUED_ENDED_FOR));
         let sweep = move |tx: &mut Tx<'_>| {
-            tx.execute("DELETE FROM auth_token WHERE expires_at <= ?1", &[before.into()])
+            let tokens = tx.execute(
+                "DELETE FROM auth_token
+                 WHERE expires_at <= ?1 OR (purpose = 'oauth' AND expires_at <= ?2)",
+                &[before.into(), issued_before.into()],
+            )?;
+            Ok(tokens + oauth::sweep(tx, issued_before)?)
         };
         Ok(self.0.db.write::<_, SqlError>(sweep).await?)
     }
@@ -224,11 +247,13 @@ impl Purpose {
             Self::Api => "api",
             Self::Session => "session",
             Self::Bootstrap => "bootstrap",
+            Self::OAuth => "oauth",
         }
     }
 
     pub(super) fn named(name: &str) -> Option<Self> {
-        [Self::Api, Self::Session, Self::Bootstrap].into_iter().find(|it| it.name() == name)
+        let all = [Self::Api, Self::Session, Self::Bootstrap, Self::OAuth];
+        all.into_iter().find(|it| it.name() == name)
     }
 }
 
@@ -291,12 +316,18 @@ fn check(maker: &Principal, wanted: &NewToken, now: Timestamp) -> Result<(), Aut
 /// The user whose rights bound a token of this maker: a token made by a user's token is still the
 /// user's.
 fn user_behind(tx: &mut Tx<'_>, maker: &Principal) -> Result<Option<String>, SqlError> {
-    if maker.kind == Kind::User {
+    if maker.id.starts_with("user:") {
         return Ok(Some(maker.id.clone()));
     }
     let Some(token_id) = maker.id.strip_prefix("token:") else { return Ok(None) };
     let find = "SELECT user_id FROM auth_token WHERE id = ?1";
     Ok(tx.find(find, &[token_id.into()], |row| row.get(0))?.flatten())
+}
+
+/// Refuses a client that acts for a user and may not touch the user's other tokens.
+fn in_own_name(principal: &Principal) -> Result<(), AuthError> {
+    let acts_for_user = principal.kind == Kind::Service && principal.id.starts_with("user:");
+    if acts_for_user { principal.require(TOKENS) } else { Ok(()) }
 }
 
 fn no_such_token() -> AuthError {

@@ -3,7 +3,7 @@
 use super::audit::{self, Act, PAGE_MAX};
 use super::lookup::{self, UserRights};
 use super::roles::{may_grant, union_of};
-use super::{Auth, AuthError, Principal, Scopes, Secret, bootstrap, password};
+use super::{Auth, AuthError, Kind, Principal, Scopes, Secret, bootstrap, oauth, password};
 use crate::clock::Timestamp;
 use crate::namespace::NamespaceName;
 use crate::sql::{Row, SqlError, Tx};
@@ -124,8 +124,8 @@ impl Auth {
         Ok(self.0.db.read::<_, SqlError>(list).await?)
     }
 
-    /// Gives a user a new password and ends all sessions. Users may do so for themselves;
-    /// `platform:admin` for those who may do no more than they.
+    /// Gives a user a new password and ends all sessions and consents. Users may do so for
+    /// themselves; `platform:admin` for those who may do no more than they.
     ///
     /// # Errors
     /// [`AuthError::Forbidden`], [`AuthError::NotFound`], [`AuthError::Invalid`],
@@ -150,6 +150,7 @@ impl Auth {
             let set = "UPDATE auth_user SET password = ?2 WHERE id = ?1";
             tx.execute(set, &[(&change.id).into(), (&hash).into()])?;
             end_sessions(tx, change)?;
+            oauth::end_grants_of(tx, &change.id, change.at)?;
             Ok(String::new())
         })
         .await
@@ -281,7 +282,9 @@ fn found(
 
 /// Refuses an actor who may not set the user's password.
 fn in_charge(actor: &Principal, id: &str, rights: &Scopes) -> Result<(), AuthError> {
-    if actor.id == id { Ok(()) } else { may_grant(actor, rights) }
+    // A client that acts for the user has the user's ID, and is not the user.
+    let is_self = actor.kind == Kind::User && actor.id == id;
+    if is_self { Ok(()) } else { may_grant(actor, rights) }
 }
 
 fn insert(tx: &mut Tx<'_>, user: &UserInfo, hash: &str) -> Result<(), SqlError> {

@@ -91,6 +91,15 @@ impl SqlError {
         }
     }
 
+    /// For the first statements on a file, which are ours and right: what SQLite cannot make sense
+    /// of in them is the file (an unknown file format, say), so the store is named.
+    pub(super) fn while_opening(self, store: &str) -> Self {
+        match self {
+            Self::Invalid(text) => Self::Corrupt(store.to_owned(), text),
+            other => other,
+        }
+    }
+
     pub(super) fn from_postgres(error: &postgres::Error) -> Self {
         use postgres::error::SqlState;
         let Some(answer) = error.as_db_error() else {

@@ -34,6 +34,11 @@ impl Fields {
         self.0.iter().map(|(name, value)| (*name, value))
     }
 
+    #[cfg(test)]
+    pub(super) fn of(pairs: &[(&'static str, Value)]) -> Self {
+        Self(pairs.to_vec())
+    }
+
     /// About how much memory they take.
     pub(super) fn bytes(&self) -> usize {
         let text = |value: &Value| if let Value::Text(text) = value { text.len() } else { 0 };

@@ -166,6 +166,20 @@ mod tests {
     }
 
     #[test]
+    fn a_batch_gathers_what_comes_within_its_time() {
+        let linger = Duration::from_secs(10);
+        let queue = Arc::new(Queue::new(Limits { weight_max: 10, batch_max: 3, linger }));
+        assert!(queue.push(0, 1));
+        let pushing = Arc::clone(&queue);
+        let pusher = std::thread::spawn(move || {
+            std::thread::sleep(Duration::from_millis(20));
+            (1..3).for_each(|i| assert!(pushing.push(i, 1)));
+        });
+        assert_eq!(queue.take(), Some(vec![0, 1, 2]), "one batch, full before its time was up");
+        pusher.join().unwrap();
+    }
+
+    #[test]
     fn a_writer_finishes_what_was_queued() {
         let queue = Arc::new(queue(1_000));
         let seen = Arc::new(Mutex::new(Vec::new()));

@@ -12,6 +12,8 @@ use kit::clock::{Clock, Timestamp};
 use kit::entropy::Entropy;
 use kit::sql::{Db, Durability, OpenOptions};
 
+mod jwt;
+mod oauth;
 mod postgres;
 mod tokens;
 mod users;

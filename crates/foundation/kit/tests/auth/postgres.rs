@@ -66,6 +66,15 @@ async fn credentials_on_postgres() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn oauth_on_postgres() {
+    let Some(db) = served("suite_oauth").await else { return };
+    let (dir, clock) = (tempfile::tempdir().unwrap(), Clock::frozen(START));
+    let settings = AuthSettings { mode: Mode::Serve, anonymous: false };
+    let auth = Auth::open(db, clock.clone(), Entropy::machine(), settings);
+    super::oauth::every_statement(&House { dir, clock, auth }).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn idempotency_on_postgres() {
     let Some(db) = served("suite_idempotency").await else { return };
     let (principal, key) = (Principal::house(), Key::new("k").unwrap());

@@ -66,6 +66,15 @@ fn malformed_bytes_are_refused() {
     assert_eq!(with(10, 255), Err(BloomError::Malformed));
 }
 
+#[test]
+fn a_stored_count_at_its_end_stays_there() {
+    let mut bytes = Bloom::new(10, 0.01).unwrap().to_bytes();
+    bytes[2..10].fill(0xff);
+    let mut filter = Bloom::from_bytes(&bytes).unwrap();
+    assert!(filter.insert(b"a"));
+    assert_eq!(filter.inserted(), u64::MAX);
+}
+
 proptest! {
     #[test]
     fn every_inserted_key_is_found_also_after_storing(

@@ -37,14 +37,17 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
-    /// Reads PostgreSQL's form, `oldest:next:running,running`; none when it is not that.
+    /// Reads PostgreSQL's form, `oldest:next:running,running`; none when it is not that, or when
+    /// what runs is not between the two.
     pub fn parse(text: &str) -> Option<Self> {
         let mut parts = text.splitn(3, ':');
-        let oldest_running = parts.next()?.parse().ok()?;
-        let next = parts.next()?.parse().ok()?;
+        let oldest_running: i64 = parts.next()?.parse().ok()?;
+        let next: i64 = parts.next()?.parse().ok()?;
         let running = parts.next()?.split(',').filter(|number| !number.is_empty());
         let running = running.map(|number| number.parse().ok()).collect::<Option<Vec<i64>>>()?;
-        Some(Self { oldest_running, next, running })
+        let bounds = oldest_running..next;
+        let whole = oldest_running <= next && running.iter().all(|one| bounds.contains(one));
+        whole.then_some(Self { oldest_running, next, running })
     }
 
     /// Whether what `transaction` did was visible.

@@ -146,7 +146,7 @@ fn snapshots_read_as_postgresql_writes_them() {
     assert_eq!(seen, [8, 9, 11, 12, 13, 16, 17, 18, 19]);
     assert_eq!(Snapshot::parse("7:7:").unwrap().running, Vec::<i64>::new());
     assert_eq!(snapshot.to_string(), "10:20:10,14,15");
-    for not in ["", "7", "7:8", "7:8:x", "a:b:"] {
+    for not in ["", "7", "7:8", "7:8:x", "a:b:", "8:7:", "7:9:6", "7:9:9"] {
         assert_eq!(Snapshot::parse(not), None, "{not}");
     }
 }

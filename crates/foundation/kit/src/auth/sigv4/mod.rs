@@ -92,6 +92,16 @@ pub fn verify(
     }
 }
 
+/// The text whose hash is signed: what AWS shows with a mismatch, so that a signer finds where
+/// its own differs. Holds the request's headers, the secret never.
+///
+/// # Errors
+/// [`SigV4Error::NotSigned`], [`SigV4Error::Malformed`].
+pub fn canonical_request(request: &SignedRequest<'_>) -> Result<String, SigV4Error> {
+    let authorization = Authorization::read(request.headers)?.ok_or(SigV4Error::NotSigned)?;
+    Ok(canonical::request(request, &authorization))
+}
+
 /// The signature in small hex.
 fn sign(secret: &Secret, scope: &SigV4Scope, date_time: &str, canonical: &str) -> String {
     let SigV4Scope { date, region, service, .. } = scope;

@@ -139,6 +139,14 @@ fn signed_requests_are_recognised_by_header_and_by_query() {
     let mut bearer = HeaderMap::new();
     bearer.insert("authorization", HeaderValue::from_static("Bearer AWS4-HMAC-SHA256"));
     assert_eq!(recognise(&bearer, None), Ok(None));
+    let unsigned = SignedRequest {
+        method: &Method::GET,
+        path: "/",
+        query: "",
+        headers: &bearer,
+        payload_hash: "",
+    };
+    assert_eq!(canonical_request(&unsigned), Err(SigV4Error::NotSigned));
     let broken = recognise(&none, Some("X-Amz-Credential=nobody"));
     assert!(matches!(broken, Err(SigV4Error::Malformed(_))));
 }

@@ -72,8 +72,9 @@ impl Sqlite {
             copying: Mutex::new(None),
             inode: AtomicU64::new(inode_of(&options.path)?),
         };
-        let writer = sqlite.connect_writer()?;
-        torn::refuse_if_torn(&writer, &options.path)?;
+        let unreadable = |error: SqlError| error.while_opening(&store);
+        let writer = sqlite.connect_writer().map_err(unreadable)?;
+        torn::refuse_if_torn(&writer, &options.path).map_err(unreadable)?;
         migrate_if_needed(&writer, &store, options)?;
         *sqlite.writer.lock() = Some(writer);
         Ok(sqlite)

@@ -17,7 +17,7 @@ use crate::trust::{Roots, Trust};
 
 /// How long connecting, sending and the answer may take together.
 const ATTEMPT_LIMIT: Duration = Duration::from_secs(5);
-/// Bytes of an answer that are read; nothing in it is needed.
+/// Bytes of an answer that are read; it only tells of spans that were rejected.
 const ANSWER_MAX_BYTES: usize = 64 * 1024;
 
 /// Where spans are sent.
@@ -86,10 +86,11 @@ impl Collector {
         Ok(Collector { endpoint, tls: config.map(TlsConnector::from), connection: None })
     }
 
-    pub(super) async fn send(&mut self, body: Bytes) -> Result<(), SendError> {
+    /// Sends one batch: how many spans of it the collector took but will not keep.
+    pub(super) async fn send(&mut self, body: Bytes) -> Result<u64, SendError> {
         let attempt = tokio::time::timeout(ATTEMPT_LIMIT, self.post(body)).await;
-        let status = match attempt {
-            Ok(Ok(status)) => status,
+        let (status, answer) = match attempt {
+            Ok(Ok(answered)) => answered,
             Ok(Err(error)) => {
                 self.connection = None;
                 return Err(SendError::TryAgain(error.to_string()));
@@ -100,14 +101,14 @@ impl Collector {
             }
         };
         match status.as_u16() {
-            200..300 => Ok(()),
+            200..300 => Ok(rejected_spans(&answer)),
             // The ones that OTLP calls retryable.
             429 | 502 | 503 | 504 => Err(SendError::TryAgain(format!("status {status}"))),
             _ => Err(SendError::Refused(status)),
         }
     }
 
-    async fn post(&mut self, body: Bytes) -> Result<StatusCode, BoxError> {
+    async fn post(&mut self, body: Bytes) -> Result<(StatusCode, Bytes), BoxError> {
         let mut connection = match self.connection.take() {
             Some(open) if !open.is_closed() => open,
             _ => self.connect().await?,
@@ -120,9 +121,9 @@ impl Collector {
         let answer = connection.send_request(request).await?;
         let status = answer.status();
         // The answer must be read to its end before the connection can be used again.
-        Limited::new(answer.into_body(), ANSWER_MAX_BYTES).collect().await?;
+        let answer = Limited::new(answer.into_body(), ANSWER_MAX_BYTES).collect().await?;
         self.connection = Some(connection);
-        Ok(status)
+        Ok((status, answer.to_bytes()))
     }
 
     async fn connect(&self) -> Result<SendRequest<Full<Bytes>>, BoxError> {
@@ -133,6 +134,16 @@ impl Collector {
             }
             _ => greet(TokioIo::new(stream)).await,
         }
+    }
+}
+
+/// What an answer with success says it left out (OTLP, "Partial Success"); such spans are not to
+/// be sent again. 64-bit integers are text in OTLP's JSON, and some collectors write numbers.
+fn rejected_spans(answer: &[u8]) -> u64 {
+    let answer: serde_json::Value = serde_json::from_slice(answer).unwrap_or_default();
+    match &answer["partialSuccess"]["rejectedSpans"] {
+        serde_json::Value::String(text) => text.parse().unwrap_or(0),
+        number => number.as_u64().unwrap_or(0),
     }
 }
 
@@ -150,6 +161,15 @@ where
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn rejected_spans_are_read_from_a_partial_success() {
+        assert_eq!(rejected_spans(br#"{"partialSuccess":{"rejectedSpans":"3"}}"#), 3);
+        assert_eq!(rejected_spans(br#"{"partialSuccess":{"rejectedSpans":3}}"#), 3);
+        for none in [&b"{}"[..], b"", b"no JSON", br#"{"partialSuccess":{"errorMessage":"a"}}"#] {
+            assert_eq!(rejected_spans(none), 0);
+        }
+    }
 
     #[test]
     fn endpoints() {

@@ -88,10 +88,14 @@ impl Exporter {
     async fn run(mut self) {
         while let Some(batch) = self.queue.take() {
             let spans = batch.len() as u64;
-            let body = Bytes::from(otlp::encode(&self.service, &batch).to_string());
+            let body = Bytes::from(otlp::encode(&self.service, &batch));
             drop(batch);
             match self.send(body).await {
-                Ok(()) => self.sent.inc_by(spans),
+                Ok(rejected) => {
+                    let rejected = rejected.min(spans);
+                    self.dropped.inc_by(rejected);
+                    self.sent.inc_by(spans - rejected)
+                }
                 Err(error) => {
                     tracing::warn!(%error, spans, "spans were not sent");
                     self.dropped.inc_by(spans)
@@ -102,7 +106,7 @@ impl Exporter {
     }
 
     /// Tries until the batch is taken or refused; once the queue is closed, one last time.
-    async fn send(&mut self, body: Bytes) -> Result<(), SendError> {
+    async fn send(&mut self, body: Bytes) -> Result<u64, SendError> {
         let mut pause = PAUSE_FIRST;
         loop {
             let last = self.queue.is_closed();

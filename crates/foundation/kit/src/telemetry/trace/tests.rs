@@ -24,6 +24,8 @@ struct TestCollector {
     address: String,
     bodies: Arc<Mutex<Vec<Json>>>,
     status: Arc<AtomicU16>,
+    /// Said to be rejected of each batch.
+    rejected: Arc<AtomicU16>,
 }
 
 impl TestCollector {
@@ -37,21 +39,25 @@ impl TestCollector {
         let address = format!("{scheme}://{}", listener.local_addr().unwrap());
         let bodies = Arc::new(Mutex::new(Vec::new()));
         let status = Arc::new(AtomicU16::new(200));
-        let (keep, answer) = (Arc::clone(&bodies), Arc::clone(&status));
+        let rejected = Arc::new(AtomicU16::new(0));
+        let (keep, answer, reject) =
+            (Arc::clone(&bodies), Arc::clone(&status), Arc::clone(&rejected));
         std::thread::spawn(move || {
             for stream in listener.incoming() {
                 let (keep, answer) = (Arc::clone(&keep), Arc::clone(&answer));
+                let reject = Arc::clone(&reject);
                 let (stream, tls) = (stream.unwrap(), tls.clone());
                 std::thread::spawn(move || match tls {
                     Some(tls) => {
                         let session = rustls::ServerConnection::new(tls).unwrap();
-                        serve(rustls::StreamOwned::new(session, stream), &keep, &answer);
+                        let stream = rustls::StreamOwned::new(session, stream);
+                        serve(stream, &keep, &answer, &reject);
                     }
-                    None => serve(stream, &keep, &answer),
+                    None => serve(stream, &keep, &answer, &reject),
                 });
             }
         });
-        TestCollector { address, bodies, status }
+        TestCollector { address, bodies, status, rejected }
     }
 
     fn spans(&self) -> Vec<Json> {
@@ -63,7 +69,12 @@ impl TestCollector {
     }
 }
 
-fn serve(stream: impl Read + Write, keep: &Mutex<Vec<Json>>, answer: &AtomicU16) {
+fn serve(
+    stream: impl Read + Write,
+    keep: &Mutex<Vec<Json>>,
+    answer: &AtomicU16,
+    reject: &AtomicU16,
+) {
     let mut reader = BufReader::new(stream);
     loop {
         let mut length = 0;
@@ -86,7 +97,10 @@ fn serve(stream: impl Read + Write, keep: &Mutex<Vec<Json>>, answer: &AtomicU16)
         if status == 200 {
             keep.lock().push(serde_json::from_slice(&body).unwrap());
         }
-        let head = format!("HTTP/1.1 {status} x\r\ncontent-length: 2\r\n\r\n{{}}");
+        let rejected = reject.load(Ordering::SeqCst);
+        let answer = format!("{{\"partialSuccess\":{{\"rejectedSpans\":\"{rejected}\"}}}}");
+        let length = answer.len();
+        let head = format!("HTTP/1.1 {status} x\r\ncontent-length: {length}\r\n\r\n{answer}");
         reader.get_mut().write_all(head.as_bytes()).unwrap();
     }
 }
@@ -219,6 +233,25 @@ fn a_stopped_collector_costs_nothing_but_spans() {
     assert!(dropped > 0);
     assert_eq!(counter("backplane_trace_spans_sent") + dropped, REQUESTS);
     assert_eq!(collector.spans().len() + dropped, REQUESTS);
+}
+
+/// A collector that is above its own limit takes a batch and says how many spans it left out.
+#[test]
+fn spans_that_the_collector_rejects_count_as_dropped() {
+    let collector = TestCollector::start();
+    collector.rejected.store(2, Ordering::SeqCst);
+    let metrics = Metrics::new();
+    let change = |s: &mut TelemetrySettings| {
+        s.trace_endpoint.clone_from(&collector.address);
+        s.trace_ratio = 1.0;
+    };
+    let ((), guard) = with_telemetry(change, &metrics, || {
+        (0..5).for_each(|_| drop(request(&HeaderMap::new())));
+    });
+    drop(guard);
+    let text = metrics.encode();
+    assert!(text.contains("backplane_trace_spans_sent_total 3"), "{text}");
+    assert!(text.contains("backplane_trace_spans_dropped_total 2"), "{text}");
 }
 
 #[test]
