@@ -1,9 +1,10 @@
-//! `invalidation::Snapshot`: what is older than all that ran was seen, what ran or came later not.
+//! `invalidation::snapshot::Snapshot`: what is older than all that ran was seen, what ran or came
+//! later not.
 
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use shortener::invalidation::Snapshot;
+use shortener::invalidation::snapshot::Snapshot;
 
 fuzz_target!(|text: &str| {
     let Some(snapshot) = Snapshot::parse(text) else { return };

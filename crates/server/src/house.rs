@@ -264,7 +264,7 @@ fn open_namespaces(
 /// Credentials are the house's own: they lie beside the namespaces, not in one.
 fn open_control(settings: &Settings, data: &Path, control: &Files) -> Result<Db, StartError> {
     if !settings.data.sql.is_empty() {
-        let schema = "backplane_auth".to_owned();
+        let schema = format!("{}_auth", kit::sql::schemas::HOUSE);
         // The client runs a runtime of its own, which must not begin inside this one.
         return tokio::task::block_in_place(|| {
             Db::open_postgres(&settings.data.sql, schema, Auth::MIGRATIONS)

@@ -9,17 +9,19 @@ import { setTimeout as sleep } from 'node:timers/promises';
 const startTimeoutMs = 20_000;
 
 /**
- * `backplane dev` on ports of its own, with a temporary data directory. Answers its edge address
- * and two ways to end it: `stop` as an operator would, `kill` as a crash would.
+ * `backplane dev` on ports of its own, with a temporary data directory and `settings` such as
+ * `shortener.redirect=301`. Answers its edge address and two ways to end it: `stop` as an operator would,
+ * `kill` as a crash would.
  */
-export async function startBackplane() {
+export async function startBackplane(...settings) {
   const binary = process.env.BACKPLANE_BIN;
   if (!binary) {
     throw new Error('BACKPLANE_BIN must name the backplane binary');
   }
   const directory = await mkdtemp(path.join(tmpdir(), 'backplane-browser-'));
   const readyFile = path.join(directory, 'ready.json');
-  const child = spawn(binary, ['dev', '--ports', 'auto', '--ready-file', readyFile], {
+  const flags = settings.flatMap((setting) => ['--set', setting]);
+  const child = spawn(binary, ['dev', '--ports', 'auto', '--ready-file', readyFile, ...flags], {
     stdio: ['ignore', 'ignore', 'pipe'],
   });
   const complaints = [];

@@ -178,6 +178,12 @@ impl Stopwatch {
     }
 }
 
+/// Returns after `span` of the machine's time, whatever a namespace's clock shows: for what keeps
+/// processes in step with each other, never for a schedule.
+pub async fn pause(span: Duration) {
+    tokio::time::sleep(span).await;
+}
+
 fn micros_of(span: Duration) -> i64 {
     i64::try_from(span.as_micros()).unwrap_or(i64::MAX)
 }

@@ -147,6 +147,7 @@ impl From<NamespaceError> for Problem {
                     .detail(text)
             }
             NamespaceError::External(_) => Self::unprocessable(text),
+            NamespaceError::Busy(_) => Self::unavailable(text).retry_after(1),
             NamespaceError::Open(error) => {
                 tracing::error!(%error, "a system could not be opened");
                 Self::unavailable(format!("{} is not available", error.system)).retry_after(5)

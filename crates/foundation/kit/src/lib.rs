@@ -14,6 +14,7 @@
 //! - [`clock`], [`entropy`]: the only places that read the machine's time and randomness.
 //! - [`worker`]: background work, named and ended in order.
 //! - [`telemetry`]: metrics, logs and traces.
+//! - [`trust`]: which servers are believed when connecting by TLS.
 //! - [`limits`]: token buckets by key.
 //! - [`capacity`]: what an availability target and a load assumption come to.
 //!
@@ -33,4 +34,5 @@ pub mod namespace;
 pub mod sql;
 pub mod system;
 pub mod telemetry;
+pub mod trust;
 pub mod worker;

@@ -5,7 +5,9 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
+use kit::sql::bell;
 use kit::sql::outbox::{self, Destination, Event, NewEvent};
 use kit::sql::{Db, Durability, Migration, OpenOptions, SqlError};
 use parking_lot::Mutex;
@@ -353,4 +355,21 @@ async fn a_damaged_or_newer_file_is_refused_by_name() {
     std::fs::write(&path, b"not a database, whatever its name says").unwrap();
     let foreign = Db::open_sqlite(&options(SCHEMA)).err().unwrap();
     assert!(matches!(foreign, SqlError::Corrupt(..)), "{foreign}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bell_wakes_those_of_its_own_database() {
+    let Some(db) = postgres("suite_bell").await else { return };
+    let other = postgres("suite_bell_other").await.unwrap();
+    let (first, second, elsewhere) =
+        (db.bell().unwrap(), db.bell().unwrap(), other.bell().unwrap());
+    let ring = |tx: &mut kit::sql::Tx<'_>| bell::ring(tx);
+    let both = async { tokio::join!(first.rung(), second.rung()) };
+    // Once: for what was rung before the session listened.
+    both.await;
+    elsewhere.rung().await;
+    db.read::<_, SqlError>(ring).await.unwrap();
+    tokio::join!(first.rung(), second.rung());
+    let quiet = tokio::time::timeout(Duration::from_millis(100), elsewhere.rung()).await;
+    assert!(quiet.is_err());
 }

@@ -7,7 +7,8 @@ use std::path::Path;
 use serde_json::json;
 
 use crate::support::{
-    Client, Launch, Made, Server, Storm, backplane, eventually, refusal, resolves,
+    Client, Engine, Launch, Made, Server, Storm, backplane, eventually, on_each_engine, refusal,
+    resolves,
 };
 
 /// Links acknowledged before the copy is asked for.
@@ -132,7 +133,11 @@ fn a_data_directory_at_rest_is_backed_up_too() {
 
 #[test]
 fn a_fork_under_load_is_the_state_of_one_moment() {
-    let server = Launch::dev().set("data.durability=flush").start();
+    on_each_engine(fork_under_load);
+}
+
+fn fork_under_load(engine: &Engine) {
+    let server = engine.dev().set("data.durability=flush").start();
     let fork = || drop(server.command(&["namespace", "fork", "storm", "copy"], "dev"));
     let (before, all) = copied_in_a_storm(&server, "dev-storm", fork);
     let visitor = |name: &str| server.visitor().host(&format!("{name}.localhost"));
@@ -146,7 +151,11 @@ fn a_fork_under_load_is_the_state_of_one_moment() {
 
 #[test]
 fn a_namespace_is_emptied_and_removed_alone() {
-    let server = Launch::dev().start();
+    on_each_engine(empty_and_remove);
+}
+
+fn empty_and_remove(engine: &Engine) {
+    let server = engine.dev().start();
     for name in ["kept", "emptied", "removed"] {
         let mut client = server.client(&format!("dev-{name}"));
         client.shorten(&json!({ "longUrl": "https://example.com/", "alias": "here" }));

@@ -8,6 +8,7 @@ mod jwt;
 mod kill;
 mod links;
 mod oauth;
+mod peers;
 mod refusals;
 mod stop;
 mod stopped;

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use kit::clock::Timestamp;
 use kit::sql::{SqlError, Tx};
 
-use crate::invalidation::Stale;
 use crate::model::{Author, ShortenError};
 use crate::service::Shortener;
 use crate::settings::Settings;
@@ -74,7 +73,7 @@ impl Shortener {
         Ok(self.sql.read(move |tx| read(tx, list)).await?)
     }
 
-    /// Adds `host` to `list`; false when it was there. In force when this returns.
+    /// Adds `host` to `list`; false when it was there. In force everywhere when this returns.
     ///
     /// # Errors
     /// [`ShortenError::Field`] for what is no host, [`ShortenError::Store`].
@@ -99,10 +98,12 @@ impl Shortener {
             })
             .await?;
         self.reload_policy().await?;
+        self.until_in_force().await;
         Ok(added)
     }
 
-    /// Removes `host` from `list`; false when it was not there.
+    /// Removes `host` from `list`; false when it was not there. In force everywhere when this
+    /// returns.
     ///
     /// # Errors
     /// [`ShortenError::Field`] for what is no host, [`ShortenError::Store`].
@@ -115,6 +116,7 @@ impl Shortener {
         };
         let removed = self.sql.write::<_, SqlError>(delete).await? > 0;
         self.reload_policy().await?;
+        self.until_in_force().await;
         Ok(removed)
     }
 
@@ -139,21 +141,6 @@ impl Shortener {
         self.policy.store(Arc::new(policy));
         self.domains.store(Arc::new(domains));
         self.hot.forget_all();
-        Ok(())
-    }
-
-    /// Drops from memory what other processes have changed since the last time.
-    ///
-    /// # Errors
-    /// [`ShortenError::Store`]; the same changes are told next time then.
-    pub(crate) async fn forget_stale(&self) -> Result<(), ShortenError> {
-        let Some(watcher) = &self.watcher else { return Ok(()) };
-        let (stale, seen) = watcher.poll(&self.sql).await?;
-        match stale {
-            Stale::Links(links) => links.iter().for_each(|address| self.hot.forget(address)),
-            Stale::Everything => self.reload_policy().await?,
-        }
-        watcher.accept(seen);
         Ok(())
     }
 }

@@ -9,7 +9,8 @@ use crate::store;
 use crate::target::Target;
 
 impl Shortener {
-    /// Edits a link of the author's own. A link whose target changes leaves the shared pool.
+    /// Edits a link of the author's own; in force everywhere when this returns. A link whose target
+    /// changes leaves the shared pool.
     ///
     /// # Errors
     /// [`ShortenError::NotCreator`], [`ShortenError::Shared`], [`ShortenError::Immutable`], and
@@ -27,6 +28,7 @@ impl Shortener {
             change.title.clone().flatten().as_deref(),
             change.tags.as_deref().unwrap_or(&[]),
         )?;
+        self.until_may_answer().await;
         let policy = self.policy.load_full();
         let target = change.long_url.as_deref().map(|url| Target::parse(url, &policy));
         let target = target.transpose()?.map(|target| target.original);
@@ -59,10 +61,12 @@ impl Shortener {
             })
             .await?;
         self.hot.forget(address);
+        self.until_in_force().await;
         Ok(changed)
     }
 
-    /// Deletes a link of the author's own. Others who were given its code keep it.
+    /// Deletes a link of the author's own; it answers nowhere when this returns. Others who were
+    /// given its code keep it.
     ///
     /// # Errors
     /// [`ShortenError::NotCreator`], [`ShortenError::Immutable`], [`ShortenError::NotFound`],
@@ -95,6 +99,7 @@ impl Shortener {
             })
             .await?;
         self.hot.forget(address);
+        self.until_in_force().await;
         Ok(())
     }
 }

@@ -37,6 +37,7 @@ pub mod gathered;
 pub mod hash_code;
 pub mod hot;
 pub mod http;
+mod in_step;
 pub mod insight;
 pub mod intake;
 pub mod invalidation;

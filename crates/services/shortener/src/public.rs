@@ -97,6 +97,7 @@ impl Public {
             .ok_or_else(|| Problem::not_found("there is nothing at this address"))?
             .to_owned();
         let shortener = self.rooms.open(&self.hosts.namespace_of(&host)).await?;
+        shortener.until_may_answer().await;
         let address = ShortAddress { domain: shortener.domain_of(&host), code };
         let password = match parts.method {
             Method::POST => Some(read_password(body).await?),

@@ -13,7 +13,8 @@ use crate::clicks::Clicks;
 use crate::code::Alias;
 use crate::codes::{Codes, Wanted};
 use crate::hot::{self, Hot, HotLinks, Known};
-use crate::invalidation::{Announcer, Watcher};
+use crate::invalidation::Announcer;
+use crate::invalidation::watcher::Watcher;
 use crate::issuer::{Issued, Issuer};
 use crate::limit::Creations;
 use crate::model::{
@@ -44,7 +45,7 @@ pub struct Shortener {
     pub(crate) creations: Creations,
     pub(crate) announcer: Announcer,
     /// None where this process is alone with its store.
-    pub(crate) watcher: Option<Watcher>,
+    pub(crate) watcher: Option<Arc<Watcher>>,
     pub(crate) reloading: tokio::sync::Mutex<()>,
 }
 
@@ -86,6 +87,7 @@ impl Shortener {
     /// # Errors
     /// Any [`ShortenError`] but those of visits; nothing is kept then.
     pub async fn create(&self, author: &Author, new: NewLink) -> Result<Created, ShortenError> {
+        self.until_may_answer().await;
         let target = Target::parse(&new.long_url, &self.policy.load())?;
         check_texts(new.title.as_deref(), &new.tags)?;
         let alias = new.alias.as_deref().map(Alias::new).transpose()?;
@@ -117,6 +119,9 @@ impl Shortener {
                 Ok(created) => {
                     if created.is_new {
                         self.hot.forget(&address);
+                        if alias.is_some() {
+                            self.until_in_force().await;
+                        }
                     } else {
                         self.issuer.give_back(issued);
                     }
@@ -228,7 +233,7 @@ impl Shortener {
 
     /// What the cache knows: no waiting. None sends the caller to [`Shortener::visit`].
     pub fn visit_cached(&self, key: &str, now: Timestamp) -> Option<Arc<Hot>> {
-        match self.hot.get(key)? {
+        match self.hot.get(key).filter(|_| self.may_answer())? {
             Known::Hot(hot) if hot.use_at(now) => Some(hot),
             _ => None,
         }
@@ -246,6 +251,7 @@ impl Shortener {
         password: Option<&str>,
         errand: Errand,
     ) -> Result<Visit, ShortenError> {
+        self.until_may_answer().await;
         let now = self.clock.now();
         let is_over = match self.hot.at(address) {
             Some(Known::Hot(hot)) => !hot.use_at(now),
@@ -345,6 +351,9 @@ impl Shortener {
             };
             let ended = self.sql.write::<_, SqlError>(sweep).await?;
             ended.iter().for_each(|address| self.hot.forget(address));
+            if !ended.is_empty() {
+                self.until_in_force().await;
+            }
             swept += ended.len() as u64;
             if (ended.len() as u64) < batch.unsigned_abs() {
                 break;

@@ -12,7 +12,9 @@ use crate::clicks::{Clicks, FLUSH_EVERY};
 use crate::code_scheme::CodeScheme;
 use crate::codes::Codes;
 use crate::hot::HotLinks;
-use crate::invalidation::{Announcer, POLL_EVERY, Watcher};
+use crate::in_step;
+use crate::invalidation::Announcer;
+use crate::invalidation::watcher::Watcher;
 use crate::issuer::Issuer;
 use crate::limit::Creations;
 use crate::service::Shortener;
@@ -60,6 +62,11 @@ impl System for Shorteners {
             name: "runs of clicks",
             sql: include_str!("../migrations/004_click_runs.sql"),
         },
+        Migration {
+            number: 5,
+            name: "processes on one database",
+            sql: include_str!("../migrations/005_peer.sql"),
+        },
     ];
     type Instance = Shortener;
 
@@ -73,7 +80,7 @@ impl System for Shorteners {
         let scheme = runtime.block_on(adopted_scheme(&self.settings, &ctx));
         let scheme = scheme.map_err(|error| refused(error.to_string()))?;
         // Before anything is read that a later change could make stale.
-        let watcher = runtime.block_on(Watcher::start(&ctx.sql));
+        let watcher = runtime.block_on(Watcher::start(&ctx.sql, ctx.entropy.text(16)));
         let watcher = watcher.map_err(|error| refused(error.to_string()))?;
         let clicks =
             Clicks::new(ctx.sql.clone(), ctx.clock.clone(), ctx.entropy.clone(), &ctx.metrics);
@@ -90,7 +97,7 @@ impl System for Shorteners {
             entropy: ctx.entropy,
             creations: Creations::new(&self.settings),
             announcer: Announcer::of(&ctx.sql),
-            watcher,
+            watcher: watcher.map(Arc::new),
             reloading: tokio::sync::Mutex::default(),
             sql: ctx.sql,
             clock: ctx.clock,
@@ -119,9 +126,7 @@ async fn adopted_scheme(settings: &Settings, ctx: &Ctx) -> Result<CodeScheme, Sq
 }
 
 fn start_workers(shortener: &Arc<Shortener>, workers: &kit::worker::Workers) {
-    if shortener.watcher.is_some() {
-        forget_what_others_change(shortener, workers);
-    }
+    in_step::start(shortener, workers);
     let clicks = Arc::clone(&shortener.clicks);
     workers.every("shortener: write clicks", FLUSH_EVERY, move || {
         let clicks = Arc::clone(&clicks);
@@ -149,20 +154,6 @@ fn start_workers(shortener: &Arc<Shortener>, workers: &kit::worker::Workers) {
                 && let Err(error) = shortener.sweep(SWEEP_BATCH).await
             {
                 tracing::warn!(%error, "expired links stay in the store for now");
-            }
-        }
-    });
-}
-
-fn forget_what_others_change(shortener: &Arc<Shortener>, workers: &kit::worker::Workers) {
-    let watching = Arc::downgrade(shortener);
-    workers.every("shortener: forget what others changed", POLL_EVERY, move || {
-        let watching = watching.clone();
-        async move {
-            if let Some(shortener) = watching.upgrade()
-                && let Err(error) = shortener.forget_stale().await
-            {
-                tracing::debug!(%error, "changes by other processes are not seen for now");
             }
         }
     });

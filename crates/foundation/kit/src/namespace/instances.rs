@@ -16,7 +16,7 @@ use crate::clock::Clock;
 use crate::entropy::Entropy;
 use crate::files::{Files, Store};
 use crate::idempotency;
-use crate::sql::{Db, OpenOptions};
+use crate::sql::{Db, OpenOptions, schemas};
 use crate::system::{AnySystem, Ctx, OpenError};
 use crate::telemetry::metrics::Metrics;
 use crate::worker::Workers;
@@ -37,6 +37,8 @@ pub struct Namespace {
     metrics: Metrics,
     workers: Workers,
     instances: ArcSwap<HashMap<&'static str, Instance>>,
+    /// The rows of those instances.
+    stores: parking_lot::Mutex<Vec<Db>>,
     /// One system is opened at a time, and none while the namespace is being closed.
     opening: Mutex<()>,
 }
@@ -53,6 +55,7 @@ impl Namespace {
             metrics: owner.metrics.clone(),
             workers: Workers::default(),
             instances: ArcSwap::default(),
+            stores: parking_lot::Mutex::default(),
             opening: Mutex::default(),
         }
     }
@@ -92,6 +95,7 @@ impl Namespace {
             let what = format!("it failed while opening: {panic}");
             Err(OpenError { system: name, setting: "data.dir".to_owned(), what })
         })?;
+        self.stores.lock().push(sql.clone());
         workers.every("kit: forget old idempotency keys", SWEEP_EVERY, move || {
             let (sql, clock) = (sql.clone(), clock.clone());
             async move {
@@ -120,6 +124,16 @@ impl Namespace {
         self.instances.store(Arc::default());
     }
 
+    /// As [`Namespace::close`]; and whoever still holds an instance cannot reach its rows any more,
+    /// where those are in a database server.
+    pub(super) async fn retire(&self) {
+        self.close().await;
+        let stores = std::mem::take(&mut *self.stores.lock());
+        for store in stores {
+            store.retire().await;
+        }
+    }
+
     /// A closure, because opening a database blocks.
     fn context_of(
         &self,
@@ -141,7 +155,7 @@ impl Namespace {
                 .map_err(|error| refused("data.dir", format!("{}: {error}", dir.display())))?;
             let sql = match &settings.sql_url {
                 Some(url) => {
-                    let schema = format!("{name}_{}", namespace.as_str().replace('-', "_"));
+                    let schema = schemas::name_of(name, namespace.as_str());
                     Db::open_postgres(url, schema, migrations)
                         .map_err(|error| refused("data.sql", error.to_string()))?
                 }

@@ -6,7 +6,11 @@
 //! Invariants:
 //! - A directory under its final name is whole: it is made beside it and renamed.
 //! - An instance that a request still holds keeps its own (unlinked) files after a reset or drop;
-//!   it can never touch those of the namespace's next life.
+//!   it can never touch those of the namespace's next life. In a database server it has no rows any
+//!   more: it is told that the database is unavailable.
+//!
+//! Rows in a database server are a schema for each system. Other processes that have the namespace
+//! open are not told of a reset or drop: they are to be started again.
 
 mod instances;
 mod name;
@@ -24,7 +28,7 @@ use tokio::sync::Mutex;
 use crate::clock::{Clock, Timestamp};
 use crate::entropy::Entropy;
 use crate::files;
-use crate::sql::{Durability, SqlError};
+use crate::sql::{Durability, SqlError, schemas};
 use crate::system::OpenError;
 use crate::telemetry::metrics::Metrics;
 
@@ -49,7 +53,10 @@ pub enum NamespaceError {
     /// [`NAMESPACES_MAX`] is reached.
     #[error("there are {NAMESPACES_MAX} namespaces, the most a data directory holds; drop some")]
     TooMany,
-    /// Rows are kept in a database server, which has no fork.
+    /// Another request is emptying or removing it at this moment.
+    #[error("namespace {0} is being reset or dropped; try again")]
+    Busy(NamespaceName),
+    /// Rows are kept in a database server.
     #[error("rows are in an external database, which cannot be {0}; use its own tools")]
     External(&'static str),
     /// A system could not be opened.
@@ -95,6 +102,8 @@ pub struct Namespaces {
     open: ArcSwap<HashMap<NamespaceName, Arc<Namespace>>>,
     /// One of create, fork, reset, drop at a time.
     change: Mutex<()>,
+    /// Whose rows are being dropped in the database server: not to be opened.
+    ending: parking_lot::Mutex<Option<NamespaceName>>,
 }
 
 impl Namespaces {
@@ -115,6 +124,7 @@ impl Namespaces {
             metrics,
             open: ArcSwap::default(),
             change: Mutex::default(),
+            ending: parking_lot::Mutex::default(),
         };
         let default = namespaces.dir_of(&NamespaceName::default_name());
         fs::create_dir_all(&default).map_err(|error| storage(&default, &error))?;
@@ -129,10 +139,13 @@ impl Namespaces {
     /// The namespace `name`; its systems are opened one by one as they are asked for.
     ///
     /// # Errors
-    /// [`NamespaceError::NotFound`], unless names are made on first use.
+    /// [`NamespaceError::NotFound`], unless names are made on first use; [`NamespaceError::Busy`].
     pub fn get(&self, name: &NamespaceName) -> Result<Arc<Namespace>, NamespaceError> {
         if let Some(namespace) = self.opened(name) {
             return Ok(namespace);
+        }
+        if self.ending.lock().as_ref() == Some(name) {
+            return Err(NamespaceError::Busy(name.clone()));
         }
         let dir = self.dir_of(name);
         if !dir.is_dir() {
@@ -206,17 +219,16 @@ impl Namespaces {
     }
 
     /// Makes `to` a copy of `from` at this moment; both then go their own ways. The cost is that of
-    /// the open logs, a few megabytes each at most, whatever the size of the state.
+    /// the open logs, a few megabytes each at most, whatever the size of the state; in a database
+    /// server it is in proportion to the rows.
     ///
     /// # Errors
-    /// [`NamespaceError::NotFound`], [`NamespaceError::Exists`], [`NamespaceError::External`],
-    /// [`NamespaceError::Storage`].
+    /// [`NamespaceError::NotFound`], [`NamespaceError::Exists`], [`NamespaceError::Storage`].
     pub async fn fork(
         &self,
         from: &NamespaceName,
         to: &NamespaceName,
     ) -> Result<(), NamespaceError> {
-        self.refuse_external("forked")?;
         let _changing = self.change.lock().await;
         let (source, target) = (self.get_existing(from)?, self.dir_of(to));
         if target.exists() {
@@ -227,19 +239,26 @@ impl Namespaces {
         let copied = tokio::task::spawn_blocking(move || source.snapshot(&staged)).await;
         copied
             .unwrap_or_else(|panic| Err(io::Error::other(panic)))
-            .and_then(|()| fs::rename(&making, &target))
             .map_err(|error| storage(&making, &error))?;
+        if let Err(refusal) = self.copy_rows(from, to).await {
+            let _ = fs::remove_dir_all(&making);
+            return Err(refusal);
+        }
+        if let Err(error) = fs::rename(&making, &target) {
+            self.drop_rows(to).await?;
+            return Err(storage(&making, &error));
+        }
         self.flush_root()
     }
 
     /// Empties `name`.
     ///
     /// # Errors
-    /// [`NamespaceError::NotFound`], [`NamespaceError::External`], [`NamespaceError::Storage`].
+    /// [`NamespaceError::NotFound`], [`NamespaceError::Storage`].
     pub async fn reset(&self, name: &NamespaceName) -> Result<(), NamespaceError> {
-        self.refuse_external("reset")?;
         let _changing = self.change.lock().await;
         self.get_existing(name)?;
+        let _ending = self.ending(name);
         self.unlink(name).await?;
         let dir = self.dir_of(name);
         fs::create_dir(&dir).map_err(|error| storage(&dir, &error))?;
@@ -250,14 +269,14 @@ impl Namespaces {
     ///
     /// # Errors
     /// [`NamespaceError::NotFound`], [`NamespaceError::Kept`] for `default`,
-    /// [`NamespaceError::External`], [`NamespaceError::Storage`].
+    /// [`NamespaceError::Storage`].
     pub async fn remove(&self, name: &NamespaceName) -> Result<(), NamespaceError> {
-        self.refuse_external("dropped")?;
         if name.as_str() == NamespaceName::DEFAULT {
             return Err(NamespaceError::Kept(name.clone()));
         }
         let _changing = self.change.lock().await;
         self.get_existing(name)?;
+        let _ending = self.ending(name);
         self.unlink(name).await?;
         self.flush_root()
     }
@@ -285,12 +304,8 @@ impl Namespaces {
     }
 
     async fn unlink(&self, name: &NamespaceName) -> Result<(), NamespaceError> {
-        let removed = self.opened(name);
-        self.open.rcu(|open| {
-            let mut open = HashMap::clone(open);
-            open.remove(name);
-            open
-        });
+        self.drop_rows(name).await?;
+        let removed = self.take_open(name);
         let (dir, gone) = (self.dir_of(name), self.hidden(name));
         fs::rename(&dir, &gone).map_err(|error| storage(&dir, &error))?;
         if let Some(namespace) = removed {
@@ -299,6 +314,49 @@ impl Namespaces {
         }
         tokio::task::spawn_blocking(move || fs::remove_dir_all(gone));
         Ok(())
+    }
+
+    /// No longer to be found by new requests.
+    fn take_open(&self, name: &NamespaceName) -> Option<Arc<Namespace>> {
+        let taken = self.opened(name);
+        self.open.rcu(|open| {
+            let mut open = HashMap::clone(open);
+            open.remove(name);
+            open
+        });
+        taken
+    }
+
+    async fn copy_rows(
+        &self,
+        from: &NamespaceName,
+        to: &NamespaceName,
+    ) -> Result<(), NamespaceError> {
+        let Some(url) = self.settings.sql_url.clone() else { return Ok(()) };
+        let (source, target) = (from.clone(), to.clone());
+        let copy = move || schemas::copy_all(&url, source.as_str(), target.as_str());
+        match in_server(copy).await {
+            Err(SqlError::Duplicate(_)) => Err(NamespaceError::Exists(to.clone())),
+            copied => copied.map_err(NamespaceError::Storage),
+        }
+    }
+
+    /// Keeps `name` from being opened while its rows are dropped: they would be the old ones still.
+    fn ending(&self, name: &NamespaceName) -> Ending<'_> {
+        if self.settings.sql_url.is_some() {
+            *self.ending.lock() = Some(name.clone());
+        }
+        Ending(self)
+    }
+
+    async fn drop_rows(&self, name: &NamespaceName) -> Result<(), NamespaceError> {
+        let Some(url) = self.settings.sql_url.clone() else { return Ok(()) };
+        if let Some(namespace) = self.take_open(name) {
+            namespace.retire().await;
+        }
+        let name = name.clone();
+        let dropped = in_server(move || schemas::drop_all(&url, name.as_str())).await;
+        dropped.map_err(NamespaceError::Storage)
     }
 
     fn get_existing(&self, name: &NamespaceName) -> Result<Arc<Namespace>, NamespaceError> {
@@ -331,6 +389,23 @@ impl Namespaces {
             }
         }
     }
+}
+
+/// While it is there, [`Namespaces::get`] refuses the namespace that is ending.
+struct Ending<'n>(&'n Namespaces);
+
+impl Drop for Ending<'_> {
+    fn drop(&mut self) {
+        *self.0.ending.lock() = None;
+    }
+}
+
+/// The database's client blocks.
+async fn in_server(
+    work: impl FnOnce() -> Result<(), SqlError> + Send + 'static,
+) -> Result<(), SqlError> {
+    let done = tokio::task::spawn_blocking(work).await;
+    done.unwrap_or_else(|panic| Err(SqlError::Invalid(panic.to_string())))
 }
 
 fn already_there(error: io::Error) -> io::Result<()> {

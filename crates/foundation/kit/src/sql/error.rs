@@ -29,6 +29,9 @@ pub enum SqlError {
     /// Reading or writing a file failed.
     #[error("{0}: {1}")]
     Io(String, String),
+    /// The database's address is none, or says something that is not understood.
+    #[error("the database's URL is refused: {0}")]
+    BadUrl(String),
     /// A statement or a row is not what the code takes it for: a fault of ours.
     #[error("statement refused: {0}")]
     Invalid(String),
@@ -101,9 +104,9 @@ impl SqlError {
         use postgres::error::SqlState;
         let Some(answer) = error.as_db_error() else {
             return if error.is_closed() || std::error::Error::source(error).is_some() {
-                Self::Unavailable(error.to_string())
+                Self::Unavailable(with_causes(error))
             } else {
-                Self::Invalid(error.to_string())
+                Self::Invalid(with_causes(error))
             };
         };
         let text = answer.message().to_owned();
@@ -125,4 +128,18 @@ impl SqlError {
             _ => Self::Invalid(text),
         }
     }
+}
+
+/// The `postgres` crate's messages leave out why.
+pub(super) fn with_causes(error: &postgres::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = std::error::Error::source(error);
+    while let Some(error) = cause {
+        let more = error.to_string();
+        if !text.ends_with(&more) {
+            text = format!("{text}: {more}");
+        }
+        cause = error.source();
+    }
+    text
 }

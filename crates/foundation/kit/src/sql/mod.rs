@@ -27,10 +27,13 @@
 //!
 //! Knows nothing of what is stored. Offers no query builder: the portable dialect is plain text.
 
+pub mod bell;
 mod error;
 mod migrate;
 pub mod outbox;
 mod postgres;
+pub mod schemas;
+mod server;
 pub mod sqlite;
 mod tx;
 mod value;
@@ -87,7 +90,7 @@ impl Db {
     /// it from a thread that may.
     ///
     /// # Errors
-    /// [`SqlError::Unavailable`], [`SqlError::Newer`], or [`SqlError::Invalid`] for a bad URL.
+    /// [`SqlError::Unavailable`], [`SqlError::Newer`], or [`SqlError::BadUrl`].
     pub fn open_postgres(
         url: &str,
         schema: String,
@@ -131,6 +134,23 @@ impl Db {
         match &self.0 {
             Engine::Sqlite(store) => store.read(work).await,
             Engine::Postgres(store) => store.run(work, false).await,
+        }
+    }
+
+    /// A place to wait for [`bell::ring`] on this database, in whatever process; none on the
+    /// embedded store, which no other process has open.
+    pub fn bell(&self) -> Option<bell::Bell> {
+        match &self.0 {
+            Engine::Sqlite(_) => None,
+            Engine::Postgres(store) => Some(store.bell()),
+        }
+    }
+
+    /// Ends the use of this handle and its clones, once no transaction of theirs is under way: the
+    /// schema is about to become another's. The embedded store's files need no such care.
+    pub(crate) async fn retire(&self) {
+        if let Engine::Postgres(store) = &self.0 {
+            store.retire().await;
         }
     }
 

@@ -4,23 +4,26 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use postgres::{Client, IsolationLevel, NoTls};
+use postgres::{Client, IsolationLevel};
 use tokio::sync::Semaphore;
 
+use super::bell::Bell;
+use super::server::Server;
 use super::tx::Statements;
 use super::{Migration, SqlError, Tx, migrate};
+use crate::entropy::Entropy;
 
 /// Sessions held at once; a further transaction waits for one of them.
 const SESSIONS_MAX: usize = 16;
 /// Attempts at a transaction that keeps colliding with others.
-const ATTEMPTS_MAX: u32 = 12;
+const ATTEMPTS_MAX: u32 = 20;
 /// Attempts at a migration that other processes may be making too.
 const MIGRATION_ATTEMPTS_MAX: u32 = 5;
-/// The first pause after a collision; it doubles each time, up to 64 times this.
+/// The first pause after a collision, give or take half; it doubles each time, up to 64 times this.
 const PAUSE: Duration = Duration::from_millis(1);
 
 pub(super) struct Postgres {
-    config: postgres::Config,
+    server: Arc<Server>,
     schema: String,
     idle: Mutex<Vec<Session>>,
     permits: Semaphore,
@@ -37,14 +40,13 @@ impl Postgres {
         schema: String,
         migrations: &[Migration],
     ) -> Result<Self, SqlError> {
-        let config: postgres::Config =
-            url.parse().map_err(|error| SqlError::Invalid(format!("database URL: {error}")))?;
+        let server = Arc::new(Server::named(url)?);
         assert!(
             schema.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_'),
             "a schema is named by a system and a namespace, both checked: {schema}"
         );
         let store =
-            Self { config, schema, idle: Mutex::default(), permits: Semaphore::new(SESSIONS_MAX) };
+            Self { server, schema, idle: Mutex::default(), permits: Semaphore::new(SESSIONS_MAX) };
         store.create_schema()?;
         store.migrate(migrations)?;
         Ok(store)
@@ -73,6 +75,18 @@ impl Postgres {
         })
     }
 
+    pub(super) async fn retire(&self) {
+        // All sessions at once: nothing is under way then.
+        let _all = self.permits.acquire_many(SESSIONS_MAX as u32).await;
+        self.permits.close();
+        let sessions = std::mem::take(&mut *self.idle.lock());
+        std::thread::spawn(move || drop(sessions));
+    }
+
+    pub(super) fn bell(&self) -> Bell {
+        Bell::of(&self.server, &self.schema)
+    }
+
     pub(super) async fn run<T, E>(
         self: &Arc<Self>,
         mut work: impl FnMut(&mut Tx<'_>) -> Result<T, E> + Send + 'static,
@@ -82,7 +96,9 @@ impl Postgres {
         T: Send + 'static,
         E: From<SqlError> + Send + 'static,
     {
-        let permit = self.permits.acquire().await;
+        let Ok(permit) = self.permits.acquire().await else {
+            return Err(SqlError::Unavailable("this namespace was reset or dropped".into()).into());
+        };
         let store = Arc::clone(self);
         let answer = tokio::task::spawn_blocking(move || store.run_now(&mut work, writes)).await;
         drop(permit);
@@ -109,7 +125,7 @@ impl Postgres {
                 }
                 Attempt::Collided => {
                     self.keep(session);
-                    std::thread::sleep(pause);
+                    std::thread::sleep(about(pause));
                     pause = (pause * 2).min(PAUSE * 64);
                 }
                 // A pooled session may have been closed by the server while it was idle.
@@ -127,8 +143,7 @@ impl Postgres {
     }
 
     fn connect(&self) -> Result<Session, SqlError> {
-        let unavailable = |error: postgres::Error| SqlError::Unavailable(error.to_string());
-        let mut client = self.config.connect(NoTls).map_err(unavailable)?;
+        let mut client = self.server.connect()?;
         client
             .batch_execute(&format!("SET search_path TO {}", self.schema))
             .map_err(|error| SqlError::from_postgres(&error))?;
@@ -142,6 +157,12 @@ impl Drop for Postgres {
         let sessions = std::mem::take(&mut *self.idle.lock());
         std::thread::spawn(move || drop(sessions));
     }
+}
+
+/// Those that have collided would do so again if all waited alike.
+fn about(pause: Duration) -> Duration {
+    let thousandths = 500 + u32::from(Entropy::machine().bytes16()[0]) * 4;
+    pause * thousandths / 1_000
 }
 
 enum Attempt<T, E> {

@@ -120,6 +120,10 @@ impl<'t> Tx<'t> {
         }
     }
 
+    pub(super) fn is_embedded(&self) -> bool {
+        matches!(self.engine, Engine::Sqlite { .. })
+    }
+
     pub(super) fn into_postgres(self) -> Option<postgres::Transaction<'t>> {
         match self.engine {
             Engine::Sqlite { .. } => None,

@@ -27,6 +27,7 @@ mod queue;
 mod tests;
 pub mod trace;
 
+use crate::trust::TrustError;
 use layer::TelemetryLayer;
 use logs::LogSink;
 use metrics::Metrics;
@@ -49,6 +50,7 @@ pub struct TelemetrySettings {
     pub log_files_kept: u32,
     pub log_queue_bytes: usize,
     pub trace_endpoint: String,
+    pub trace_roots_path: String,
     pub trace_ratio: f64,
     pub trace_queue_bytes: usize,
 }
@@ -85,11 +87,14 @@ pub enum TelemetryError {
         source: std::io::Error,
     },
     /// No address of a collector.
-    #[error("telemetry.trace_endpoint `{text}` must be like \"http://127.0.0.1:4318\" (no TLS)")]
+    #[error("telemetry.trace_endpoint `{text}` must be like \"http://127.0.0.1:4318\" or https")]
     Endpoint {
         /// The setting.
         text: String,
     },
+    /// The collector's certificate could not be judged.
+    #[error("telemetry.trace_roots_path: {0}")]
+    Roots(#[from] TrustError),
     /// The operating system gives no thread.
     #[error("no thread for telemetry: {0}")]
     Thread(std::io::Error),

@@ -23,6 +23,11 @@ fn senseless_settings_are_refused_by_name() {
         refused(|s| s.log_levels = String::new()),
     ];
     assert!(levels.iter().all(|said| said.starts_with("telemetry.log_levels")), "{levels:?}");
-    let endpoint = refused(|s| s.trace_endpoint = "https://c".to_owned());
+    let endpoint = refused(|s| s.trace_endpoint = "ftp://c".to_owned());
     assert!(endpoint.starts_with("telemetry.trace_endpoint"), "{endpoint}");
+    let roots = refused(|s| {
+        s.trace_endpoint = "https://c".to_owned();
+        s.trace_roots_path = "/nowhere/roots.pem".to_owned();
+    });
+    assert!(roots.starts_with("telemetry.trace_roots_path: cannot read"), "{roots}");
 }

@@ -57,6 +57,10 @@ impl Database {
         rest.split_once('/').unwrap().0
     }
 
+    pub(crate) fn url(&self) -> &str {
+        &self.url
+    }
+
     pub(crate) fn address(&self) -> SocketAddr {
         self.host_and_port().to_socket_addrs().unwrap().next().unwrap()
     }

@@ -9,7 +9,7 @@ use std::sync::Barrier;
 use std::time::{Duration, Instant};
 
 pub(crate) use client::{Answer, Client, trusting};
-pub(crate) use engine::{Engine, fresh_database, on_each_engine};
+pub(crate) use engine::{Database, Engine, fresh_database, on_each_engine};
 pub(crate) use server::{Launch, Server, backplane, refusal};
 pub(crate) use storm::{Made, Storm, resolves};
 

@@ -1,10 +1,14 @@
-//! A database's transactions in miniature, and a poller that watches them.
+//! A database's transactions in miniature, and a poller that watches them. What several pollers
+//! promise together is in `together`.
+
+mod together;
 
 use std::collections::BTreeSet;
 
 use proptest::prelude::*;
 
-use super::*;
+use super::snapshot::{ABSENCE_MAX_US, Change, Seen, Snapshot, Stale, stale_since};
+use crate::model::ShortAddress;
 
 fn address(code: &str) -> ShortAddress {
     ShortAddress { domain: String::new(), code: code.to_owned() }
@@ -30,13 +34,15 @@ impl Database {
         self.next += 1;
     }
 
-    fn end(&mut self, place: usize, commits: bool) {
+    fn end(&mut self, place: usize, commits: bool) -> Option<i64> {
         if !self.running.is_empty() {
             let transaction = self.running.remove(place % self.running.len());
             if commits {
                 self.committed.push(transaction);
+                return Some(transaction);
             }
         }
+        None
     }
 
     /// As the store's query does it: the rows from `oldest` on.
@@ -75,7 +81,7 @@ proptest! {
         for step in steps.into_iter().chain([Step::Poll]) {
             match step {
                 Step::Begin => database.begin(),
-                Step::End { place, commits } => database.end(place, commits),
+                Step::End { place, commits } => drop(database.end(place, commits)),
                 Step::Poll => {
                     let now = database.seen();
                     let changes = database.changes_from(last.snapshot.oldest_running);
@@ -120,11 +126,26 @@ fn a_change_of_hosts_and_a_long_absence_concern_everything() {
 }
 
 #[test]
+fn a_snapshot_covers_what_ended_before_another_was_taken() {
+    let mut database = Database::default();
+    database.begin();
+    database.begin();
+    let neither = database.seen().snapshot;
+    database.end(1, true);
+    let one = database.seen().snapshot;
+    database.end(0, true);
+    let both = database.seen().snapshot;
+    assert!(one.covers(&neither) && both.covers(&one) && both.covers(&both));
+    assert!(!neither.covers(&one) && !one.covers(&both));
+}
+
+#[test]
 fn snapshots_read_as_postgresql_writes_them() {
     let snapshot = Snapshot::parse("10:20:10,14,15").unwrap();
     let seen: Vec<i64> = (8..22).filter(|number| snapshot.saw(*number)).collect();
     assert_eq!(seen, [8, 9, 11, 12, 13, 16, 17, 18, 19]);
     assert_eq!(Snapshot::parse("7:7:").unwrap().running, Vec::<i64>::new());
+    assert_eq!(snapshot.to_string(), "10:20:10,14,15");
     for not in ["", "7", "7:8", "7:8:x", "a:b:", "8:7:", "7:9:6", "7:9:9"] {
         assert_eq!(Snapshot::parse(not), None, "{not}");
     }

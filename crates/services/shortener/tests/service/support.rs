@@ -11,6 +11,9 @@ use kit::worker::Workers;
 use shortener::model::{Author, NewLink, ShortAddress, ShortenError};
 use shortener::service::{Errand, Shortener, Visit};
 use shortener::{Section, Shorteners};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
 
 /// One instance, as a process of its own would have it.
 pub(crate) struct Process {
@@ -122,10 +125,84 @@ impl Server {
         tokio::task::spawn_blocking(work).await.unwrap()
     }
 
+    /// The same server at the end of a cable that can be cut.
+    pub(crate) async fn cable(&self) -> Cable {
+        let front = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let (before, behind) = self.url.split_once('@').unwrap();
+        let (back, path) = behind.split_once('/').unwrap();
+        let url = format!("{before}@{}/{path}", front.local_addr().unwrap());
+        let (state, back) = (watch::Sender::new(Line::Whole), back.to_owned());
+        let line = state.subscribe();
+        tokio::spawn(async move {
+            while let Ok((near, _)) = front.accept().await {
+                tokio::spawn(carry(near, back.clone(), line.clone()));
+            }
+        });
+        Cable { server: Server { url, schema: self.schema }, state }
+    }
+
     /// A pool of sessions, as each process has it.
     pub(crate) async fn open(&self) -> Db {
         let (url, schema) = (self.url.clone(), self.schema.to_owned());
         let open = move || Db::open_postgres(&url, schema, Shorteners::MIGRATIONS).unwrap();
         tokio::task::spawn_blocking(open).await.unwrap()
+    }
+}
+
+/// What a cable does with what is sent.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Line {
+    Whole,
+    /// Neither carried nor refused, as by a network that loses packets.
+    Held,
+    Cut,
+}
+
+pub(crate) struct Cable {
+    server: Server,
+    state: watch::Sender<Line>,
+}
+
+impl Cable {
+    pub(crate) fn server(&self) -> &Server {
+        &self.server
+    }
+
+    pub(crate) fn cut(&self) {
+        self.state.send_replace(Line::Cut);
+    }
+
+    pub(crate) fn hold(&self) {
+        self.state.send_replace(Line::Held);
+    }
+
+    pub(crate) fn mend(&self) {
+        self.state.send_replace(Line::Whole);
+    }
+}
+
+async fn carry(mut near: TcpStream, back: String, mut line: watch::Receiver<Line>) {
+    if *line.borrow_and_update() == Line::Cut {
+        return;
+    }
+    let mut far = TcpStream::connect(back).await.unwrap();
+    let (mut to_far, mut to_near) = ([0; 8_192], [0; 8_192]);
+    loop {
+        let state = *line.borrow_and_update();
+        let is_whole = state == Line::Whole;
+        if state == Line::Cut {
+            return;
+        }
+        tokio::select! {
+            changed = line.changed() => if changed.is_err() { return },
+            read = near.read(&mut to_far), if is_whole => match read {
+                Ok(1..) => far.write_all(&to_far[..read.unwrap()]).await.unwrap(),
+                _ => return,
+            },
+            read = far.read(&mut to_near), if is_whole => match read {
+                Ok(1..) => near.write_all(&to_near[..read.unwrap()]).await.unwrap(),
+                _ => return,
+            },
+        }
     }
 }

@@ -1,4 +1,4 @@
-//! The HTTP connection to an OTLP collector.
+//! The HTTP or HTTPS connection to an OTLP collector.
 
 use std::time::Duration;
 
@@ -6,10 +6,14 @@ use bytes::Bytes;
 use http::{Request, StatusCode, Uri};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::client::conn::http1::{self, SendRequest};
+use hyper::rt::{Read, Write};
 use hyper_util::rt::TokioIo;
+use rustls::pki_types::ServerName;
 use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
 
 use crate::telemetry::TelemetryError;
+use crate::trust::{Roots, Trust};
 
 /// How long connecting, sending and the answer may take together.
 const ATTEMPT_LIMIT: Duration = Duration::from_secs(5);
@@ -22,24 +26,34 @@ pub(in crate::telemetry) struct Endpoint {
     /// `host:port`.
     address: String,
     path: String,
+    /// Whom the certificate must name; none for plain HTTP.
+    name: Option<ServerName<'static>>,
 }
 
 impl Endpoint {
-    /// Reads `http://host:port`, to which the standard path `/v1/traces` is added, or an address
-    /// with a path of its own; `None` for empty text, which means no export.
+    /// Reads `http://host:port` or `https://host:port`, to which the standard path `/v1/traces` is
+    /// added, or an address with a path of its own; `None` for empty text, which means no export.
     pub(in crate::telemetry) fn read(text: &str) -> Result<Option<Self>, TelemetryError> {
         if text.is_empty() {
             return Ok(None);
         }
         let wrong = || TelemetryError::Endpoint { text: text.to_owned() };
         let uri: Uri = text.parse().map_err(|_| wrong())?;
-        let host = uri.host().filter(|_| uri.scheme_str() == Some("http")).ok_or_else(wrong)?;
+        let host = uri.host().ok_or_else(wrong)?;
+        let name = match uri.scheme_str() {
+            Some("http") => None,
+            Some("https") => {
+                let bare = host.trim_start_matches('[').trim_end_matches(']').to_owned();
+                Some(ServerName::try_from(bare).map_err(|_| wrong())?)
+            }
+            _ => return Err(wrong()),
+        };
         let address = format!("{host}:{}", uri.port_u16().unwrap_or(4318));
         let path = match uri.path() {
             "" | "/" => "/v1/traces",
             own => own,
         };
-        Ok(Some(Endpoint { address, path: path.to_owned() }))
+        Ok(Some(Endpoint { address, path: path.to_owned(), name }))
     }
 }
 
@@ -57,12 +71,19 @@ pub(super) enum SendError {
 /// One kept-alive connection, made anew when it breaks.
 pub(super) struct Collector {
     endpoint: Endpoint,
+    tls: Option<TlsConnector>,
     connection: Option<SendRequest<Full<Bytes>>>,
 }
 
 impl Collector {
-    pub(super) fn new(endpoint: Endpoint) -> Self {
-        Collector { endpoint, connection: None }
+    /// Reads the certificates in `roots_path` (empty: the machine's) if the endpoint needs them.
+    pub(super) fn new(endpoint: Endpoint, roots_path: &str) -> Result<Self, TelemetryError> {
+        let roots = match roots_path {
+            "" => Roots::System,
+            path => Roots::File(path.into()),
+        };
+        let config = endpoint.name.is_some().then(|| Trust::Named(roots).config()).transpose()?;
+        Ok(Collector { endpoint, tls: config.map(TlsConnector::from), connection: None })
     }
 
     /// Sends one batch: how many spans of it the collector took but will not keep.
@@ -90,7 +111,7 @@ impl Collector {
     async fn post(&mut self, body: Bytes) -> Result<(StatusCode, Bytes), BoxError> {
         let mut connection = match self.connection.take() {
             Some(open) if !open.is_closed() => open,
-            _ => connect(&self.endpoint.address).await?,
+            _ => self.connect().await?,
         };
         connection.ready().await?;
         let request = Request::post(&self.endpoint.path)
@@ -103,6 +124,16 @@ impl Collector {
         let answer = Limited::new(answer.into_body(), ANSWER_MAX_BYTES).collect().await?;
         self.connection = Some(connection);
         Ok((status, answer.to_bytes()))
+    }
+
+    async fn connect(&self) -> Result<SendRequest<Full<Bytes>>, BoxError> {
+        let stream = TcpStream::connect(&self.endpoint.address).await?;
+        match (&self.tls, &self.endpoint.name) {
+            (Some(tls), Some(name)) => {
+                greet(TokioIo::new(tls.connect(name.clone(), stream).await?)).await
+            }
+            _ => greet(TokioIo::new(stream)).await,
+        }
     }
 }
 
@@ -118,9 +149,11 @@ fn rejected_spans(answer: &[u8]) -> u64 {
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
-async fn connect(address: &str) -> Result<SendRequest<Full<Bytes>>, BoxError> {
-    let stream = TcpStream::connect(address).await?;
-    let (sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
+async fn greet<S>(stream: S) -> Result<SendRequest<Full<Bytes>>, BoxError>
+where
+    S: Read + Write + Unpin + Send + 'static,
+{
+    let (sender, connection) = http1::handshake(stream).await?;
     tokio::spawn(connection);
     Ok(sender)
 }
@@ -145,7 +178,11 @@ mod tests {
         assert_eq!(read("http://c:1").unwrap().unwrap(), "c:1/v1/traces");
         assert_eq!(read("http://c/").unwrap().unwrap(), "c:4318/v1/traces");
         assert_eq!(read("http://[::1]:2/x").unwrap().unwrap(), "[::1]:2/x");
-        for text in ["https://c", "c:4318", "grpc://c", "http://"] {
+        assert_eq!(read("https://c.example").unwrap().unwrap(), "c.example:4318/v1/traces");
+        let name = |text: &str| Endpoint::read(text).unwrap().unwrap().name;
+        assert_eq!(name("https://[::1]:2/x"), Some(ServerName::try_from("::1").unwrap()));
+        assert_eq!(name("http://c"), None);
+        for text in ["c:4318", "grpc://c", "http://", "https://"] {
             assert!(read(text).unwrap_err().to_string().contains("trace_endpoint"), "{text}");
         }
     }

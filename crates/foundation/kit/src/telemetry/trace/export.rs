@@ -53,7 +53,7 @@ impl SpanSink {
         let exporter = Exporter {
             service: settings.service_name.clone(),
             queue: Arc::clone(&queue),
-            collector: Collector::new(endpoint),
+            collector: Collector::new(endpoint, &settings.trace_roots_path)?,
             sent,
             dropped: dropped.clone(),
             reported: (Instant::now(), 0),

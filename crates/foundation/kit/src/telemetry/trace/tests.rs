@@ -1,7 +1,7 @@
 //! Spans all the way to a collector on a real socket, and contexts in and out.
 
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpListener;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::{Duration, Instant};
@@ -30,8 +30,13 @@ struct TestCollector {
 
 impl TestCollector {
     fn start() -> Self {
+        Self::start_with(None)
+    }
+
+    fn start_with(tls: Option<Arc<rustls::ServerConfig>>) -> Self {
+        let scheme = if tls.is_some() { "https" } else { "http" };
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = format!("http://{}", listener.local_addr().unwrap());
+        let address = format!("{scheme}://{}", listener.local_addr().unwrap());
         let bodies = Arc::new(Mutex::new(Vec::new()));
         let status = Arc::new(AtomicU16::new(200));
         let rejected = Arc::new(AtomicU16::new(0));
@@ -41,7 +46,15 @@ impl TestCollector {
             for stream in listener.incoming() {
                 let (keep, answer) = (Arc::clone(&keep), Arc::clone(&answer));
                 let reject = Arc::clone(&reject);
-                std::thread::spawn(move || serve(&stream.unwrap(), &keep, &answer, &reject));
+                let (stream, tls) = (stream.unwrap(), tls.clone());
+                std::thread::spawn(move || match tls {
+                    Some(tls) => {
+                        let session = rustls::ServerConnection::new(tls).unwrap();
+                        let stream = rustls::StreamOwned::new(session, stream);
+                        serve(stream, &keep, &answer, &reject);
+                    }
+                    None => serve(stream, &keep, &answer, &reject),
+                });
             }
         });
         TestCollector { address, bodies, status, rejected }
@@ -56,7 +69,12 @@ impl TestCollector {
     }
 }
 
-fn serve(stream: &TcpStream, keep: &Mutex<Vec<Json>>, answer: &AtomicU16, reject: &AtomicU16) {
+fn serve(
+    stream: impl Read + Write,
+    keep: &Mutex<Vec<Json>>,
+    answer: &AtomicU16,
+    reject: &AtomicU16,
+) {
     let mut reader = BufReader::new(stream);
     loop {
         let mut length = 0;
@@ -83,7 +101,7 @@ fn serve(stream: &TcpStream, keep: &Mutex<Vec<Json>>, answer: &AtomicU16, reject
         let answer = format!("{{\"partialSuccess\":{{\"rejectedSpans\":\"{rejected}\"}}}}");
         let length = answer.len();
         let head = format!("HTTP/1.1 {status} x\r\ncontent-length: {length}\r\n\r\n{answer}");
-        (&mut &*stream).write_all(head.as_bytes()).unwrap();
+        reader.get_mut().write_all(head.as_bytes()).unwrap();
     }
 }
 
@@ -272,4 +290,33 @@ fn malformed_or_doubled_parents_begin_a_new_trace() {
             }
         },
     );
+}
+
+#[test]
+fn an_https_collector_must_be_vouched_for() {
+    let made = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
+    let key = rustls::pki_types::PrivatePkcs8KeyDer::from(made.signing_key.serialize_der());
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let tls = rustls::ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![made.cert.der().clone()], key.into())
+        .unwrap();
+    let collector = TestCollector::start_with(Some(Arc::new(tls)));
+    let dir = tempfile::tempdir().unwrap();
+    let stranger = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
+    for (name, pem, spans) in [("own", made.cert.pem(), 1), ("other", stranger.cert.pem(), 1)] {
+        let roots = dir.path().join(name);
+        std::fs::write(&roots, pem).unwrap();
+        let change = |s: &mut TelemetrySettings| {
+            s.trace_endpoint.clone_from(&collector.address);
+            s.trace_ratio = 1.0;
+            s.trace_roots_path = roots.display().to_string();
+        };
+        let ((), guard) =
+            with_telemetry(change, &Metrics::new(), || drop(request(&HeaderMap::new())));
+        drop(guard);
+        assert_eq!(collector.spans().len(), spans, "{name}");
+    }
 }
