@@ -39,9 +39,14 @@ pub(crate) struct ClickCheck {
     pub(crate) sent: u64,
     /// What the server says.
     pub(crate) counted: u64,
-    /// From the last redirect to the start of the pass that found all counts right; `None` if they
-    /// were not within a second.
+    /// From the last redirect to the last time that a count was found not to be right; with a sum,
+    /// to the start of the pass that found it right. `None` if one was wrong after a second.
     pub(crate) settled_after_ms: Option<f64>,
+}
+
+struct Counts {
+    counts: Vec<u64>,
+    settled_after: Option<Duration>,
 }
 
 #[derive(Deserialize)]
@@ -92,11 +97,11 @@ pub(crate) fn check(
         answered: own_answered + foreign_or_none.answered,
         sent: own_sent + foreign_or_none.answered + foreign_or_none.cut_off_max,
     };
-    let is_right = |counts: &[u64]| match foreign {
-        Some(_) => sum.hold(counts.iter().sum()),
-        None => counts.iter().zip(&bounds).all(|(&count, link)| link.hold(count)),
-    };
-    let (counts, settled_after) = load::runtime()?.block_on(poll(place, asked, is_right, ended))?;
+    let runtime = load::runtime()?;
+    let Counts { counts, settled_after } = match foreign {
+        Some(_) => runtime.block_on(poll_sum(place, asked, sum, ended)),
+        None => runtime.block_on(poll_each(place, asked, &bounds, ended)),
+    }?;
     Ok(ClickCheck {
         links: asked.len(),
         answered: sum.answered,
@@ -115,25 +120,60 @@ pub(crate) struct Place<'a> {
     pub(crate) token: &'a str,
 }
 
-async fn poll(
+/// Asks again about the links that are not right yet. One that is right stays so, so that a long
+/// list is read once and only what lags behind more often.
+async fn poll_each(
     place: &Place<'_>,
     links: &[Link],
-    is_right: impl Fn(&[u64]) -> bool,
+    bounds: &[Bounds],
     ended: Instant,
-) -> Result<(Vec<u64>, Option<Duration>), BenchError> {
+) -> Result<Counts, BenchError> {
+    let mut api = Api::open(place.target).await?;
+    let mut counts = vec![0; links.len()];
+    let mut lagging: Vec<usize> = (0..links.len()).collect();
+    let mut settled_after = Duration::ZERO;
+    loop {
+        let mut still = Vec::new();
+        for index in lagging {
+            let after = clock::now().saturating_duration_since(ended);
+            let counted = read_total(&mut api, place, &links[index]).await?;
+            counts[index] = counted;
+            let is_right = bounds[index].hold(counted);
+            if !is_right && after > SETTLE_LIMIT {
+                return Ok(Counts { counts, settled_after: None });
+            }
+            if !is_right {
+                still.push(index);
+                settled_after = after;
+            }
+        }
+        if still.is_empty() {
+            return Ok(Counts { counts, settled_after: Some(settled_after) });
+        }
+        lagging = still;
+        tokio::time::sleep(PAUSE).await;
+    }
+}
+
+/// Asks about all links until their sum is right.
+async fn poll_sum(
+    place: &Place<'_>,
+    links: &[Link],
+    sum: Bounds,
+    ended: Instant,
+) -> Result<Counts, BenchError> {
     let mut api = Api::open(place.target).await?;
     loop {
-        let began = clock::now();
+        let after = clock::now().saturating_duration_since(ended);
         let mut counts = Vec::with_capacity(links.len());
         for link in links {
             counts.push(read_total(&mut api, place, link).await?);
         }
-        let after = began.saturating_duration_since(ended);
-        if is_right(&counts) && after <= SETTLE_LIMIT {
-            return Ok((counts, Some(after)));
+        if sum.hold(counts.iter().sum()) && after <= SETTLE_LIMIT {
+            return Ok(Counts { counts, settled_after: Some(after) });
         }
         if after > SETTLE_LIMIT {
-            return Ok((counts, None));
+            return Ok(Counts { counts, settled_after: None });
         }
         tokio::time::sleep(PAUSE).await;
     }
