@@ -15,7 +15,7 @@
 //! - [`worker`]: background work, named and ended in order.
 //! - [`telemetry`]: metrics, logs and traces.
 //! - [`trust`]: which servers are believed when connecting by TLS.
-//! - [`limits`]: token buckets by key.
+//! - [`limits`]: token buckets by key; [`memory`]: what the allocator may keep.
 //! - [`capacity`]: what an availability target and a load assumption come to.
 //!
 //! It never names an engine or a service, and no rule of a system lives here.
@@ -30,6 +30,7 @@ pub mod files;
 pub mod http;
 pub mod idempotency;
 pub mod limits;
+pub mod memory;
 pub mod namespace;
 pub mod sql;
 pub mod system;
