@@ -120,8 +120,8 @@ pub(crate) struct Place<'a> {
     pub(crate) token: &'a str,
 }
 
-/// Asks again about the links that are not right yet. One that is right stays so, so that a long
-/// list is read once and only what lags behind more often.
+/// Asks again about the links that are not right yet, while there is time. One that is right stays
+/// so: a long list is read once, and only what lags behind more often.
 async fn poll_each(
     place: &Place<'_>,
     links: &[Link],
@@ -132,6 +132,7 @@ async fn poll_each(
     let mut counts = vec![0; links.len()];
     let mut lagging: Vec<usize> = (0..links.len()).collect();
     let mut settled_after = Duration::ZERO;
+    let mut is_late = false;
     loop {
         let mut still = Vec::new();
         for index in lagging {
@@ -139,16 +140,17 @@ async fn poll_each(
             let counted = read_total(&mut api, place, &links[index]).await?;
             counts[index] = counted;
             let is_right = bounds[index].hold(counted);
-            if !is_right && after > SETTLE_LIMIT {
-                return Ok(Counts { counts, settled_after: None });
+            if is_right {
+                continue;
             }
-            if !is_right {
+            settled_after = after;
+            is_late |= after > SETTLE_LIMIT;
+            if !is_late {
                 still.push(index);
-                settled_after = after;
             }
         }
         if still.is_empty() {
-            return Ok(Counts { counts, settled_after: Some(settled_after) });
+            return Ok(Counts { counts, settled_after: (!is_late).then_some(settled_after) });
         }
         lagging = still;
         tokio::time::sleep(PAUSE).await;

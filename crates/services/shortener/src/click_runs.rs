@@ -22,8 +22,11 @@ use crate::click_store;
 
 /// Runs that may wait, five minutes of them; each costs a look-up when a link's counts are read.
 pub const RUNS_MAX: u64 = 600;
-/// Clicks added up in one step, about.
-const STEP_CLICKS: usize = 1_000;
+/// Links whose counts a step writes, about: some 25 ms. How many clicks they have does not matter,
+/// so a pass costs what its links cost, and the more runs wait the less each costs.
+const STEP_LINKS: usize = 500;
+/// More would not be found in the one chunk that a step's reach is read from.
+const REACH_MAX: usize = 128;
 /// No link has a number like this: all links are done, and runs are being removed.
 const ALL_DONE: i64 = i64::MAX;
 
@@ -36,9 +39,36 @@ struct Pass {
     next_link: i64,
 }
 
-/// What a step has left.
+/// How far a step goes: to the n-th link from where it starts that one of the runs has. The runs
+/// together have more links there; how many is learnt from the step before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Left {
+pub struct Reach(usize);
+
+impl Default for Reach {
+    fn default() -> Self {
+        Self(REACH_MAX)
+    }
+}
+
+impl Reach {
+    /// For the step after one that wrote the counts of `links`.
+    #[must_use]
+    pub fn after(self, links: usize) -> Self {
+        if links > 2 * STEP_LINKS {
+            Self((self.0 / 2).max(1))
+        } else if links < STEP_LINKS / 2 {
+            Self((self.0 * 2).min(REACH_MAX))
+        } else {
+            self
+        }
+    }
+}
+
+/// What a step did, and has left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stepped {
+    /// Links whose counts it wrote.
+    pub links: usize,
     /// Runs that still wait, those of the pass under way among them.
     pub runs: u64,
 }
@@ -99,30 +129,35 @@ pub fn waiting(tx: &mut Tx<'_>, link_id: i64) -> Result<Option<LinkBatch>, SqlEr
 
 /// Counts the next clicks of the pass under way, or of a new one, or removes a run that is done.
 ///
-/// Cost: a look-up a run, and some 50 us for each link that has clicks in the step.
+/// Cost: a look-up a run, and some 50 us for each link that it counts.
 ///
 /// # Errors
 /// See [`SqlError`].
-pub fn step(tx: &mut Tx<'_>) -> Result<Left, SqlError> {
+pub fn step(tx: &mut Tx<'_>, reach: Reach) -> Result<Stepped, SqlError> {
     let pass = match pass(tx)? {
         Some(pass) => pass,
         None => match runs(tx, i64::MAX)?.last() {
             Some(last) => Pass { through_run: *last, next_link: i64::MIN },
-            None => return Ok(Left { runs: 0 }),
+            None => return Ok(Stepped { links: 0, runs: 0 }),
         },
     };
     let runs = runs(tx, pass.through_run)?;
-    let next = match pass.next_link {
-        ALL_DONE => remove_first(tx, pass, &runs)?,
-        _ => count_next(tx, pass, &runs)?,
+    let (next, links) = match pass.next_link {
+        ALL_DONE => (remove_first(tx, pass, &runs)?, 0),
+        _ => count_next(tx, pass, &runs, reach).map(|(next, links)| (Some(next), links))?,
     };
     keep(tx, next)?;
-    Ok(Left { runs: count(tx)? })
+    Ok(Stepped { links, runs: count(tx)? })
 }
 
-fn count_next(tx: &mut Tx<'_>, pass: Pass, runs: &[i64]) -> Result<Option<Pass>, SqlError> {
-    let Some(links) = next_links(tx, pass.next_link, runs)? else {
-        return Ok(Some(Pass { next_link: ALL_DONE, ..pass }));
+fn count_next(
+    tx: &mut Tx<'_>,
+    pass: Pass,
+    runs: &[i64],
+    reach: Reach,
+) -> Result<(Pass, usize), SqlError> {
+    let Some(links) = next_links(tx, pass.next_link, runs, reach)? else {
+        return Ok((Pass { next_link: ALL_DONE, ..pass }, 0));
     };
     let mut aggregator = Aggregator::default();
     for run in runs {
@@ -133,17 +168,16 @@ fn count_next(tx: &mut Tx<'_>, pass: Pass, runs: &[i64]) -> Result<Option<Pass>,
     for (link_id, batch) in &batches {
         click_store::write(tx, *link_id, batch)?;
     }
-    Ok(Some(Pass { next_link: links.end().saturating_add(1), ..pass }))
+    Ok((Pass { next_link: links.end().saturating_add(1), ..pass }, batches.len()))
 }
 
-/// As many links, from `from` on, as have some [`STEP_CLICKS`] clicks in all runs. How many there
-/// are is guessed from one run: the first that has any left.
+/// The links from `from` on that `reach` says, by the first run that has any left.
 fn next_links(
     tx: &mut Tx<'_>,
     from: i64,
     runs: &[i64],
+    reach: Reach,
 ) -> Result<Option<RangeInclusive<i64>>, SqlError> {
-    let share = STEP_CLICKS / runs.len().max(1);
     for run in runs {
         let bytes = tx.find(
             "SELECT clicks FROM click_chunk WHERE run = ?1 AND last_link >= ?2
@@ -153,10 +187,10 @@ fn next_links(
         )?;
         let Some(bytes) = bytes else { continue };
         let clicks = read(&bytes)?;
-        let rest: Vec<i64> =
+        let mut rest: Vec<i64> =
             clicks.iter().map(|click| click.link_id).filter(|link_id| *link_id >= from).collect();
-        let last = rest.get(share.min(rest.len().saturating_sub(1)));
-        return Ok(last.map(|last| from..=*last));
+        rest.dedup();
+        return Ok(rest.iter().take(reach.0).next_back().map(|last| from..=*last));
     }
     Ok(None)
 }
@@ -219,4 +253,21 @@ fn keep(tx: &mut Tx<'_>, pass: Option<Pass>) -> Result<(), SqlError> {
 /// What `sql` finds as the largest of some numbers; 0 when there are none.
 fn largest(tx: &mut Tx<'_>, sql: &'static str) -> Result<i64, SqlError> {
     Ok(tx.find(sql, &[], |row| row.get::<Option<i64>>(0))?.flatten().unwrap_or(0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_step_reaches_as_far_as_its_links_allow() {
+        let whole = Reach::default();
+        assert_eq!(whole.after(0), whole);
+        assert_eq!(whole.after(2 * STEP_LINKS), whole);
+        let half = whole.after(2 * STEP_LINKS + 1);
+        assert_eq!(half, Reach(REACH_MAX / 2));
+        assert_eq!(half.after(STEP_LINKS / 2), half);
+        assert_eq!(half.after(STEP_LINKS / 2 - 1), whole);
+        assert_eq!(Reach(1).after(usize::MAX), Reach(1));
+    }
 }

@@ -21,7 +21,7 @@ use siphasher::sip::SipHasher13;
 
 use crate::click_batch::{Aggregator, Click, LinkBatch};
 use crate::click_chunk::{Chunk, Chunker};
-use crate::click_runs::{self, RUNS_MAX};
+use crate::click_runs::{self, RUNS_MAX, Reach};
 use crate::click_store;
 use crate::country::Country;
 use crate::gathered::Gathered;
@@ -60,6 +60,8 @@ pub struct Clicks {
     writing: tokio::sync::Mutex<Writing>,
     /// Runs in the store that wait to be added up, as far as this process knows.
     runs: AtomicU64,
+    /// One step at a time, and how far the next goes.
+    reach: tokio::sync::Mutex<Reach>,
     salt: ArcSwap<Salt>,
     counted: Counter,
     dropped: Counter,
@@ -134,6 +136,7 @@ impl Clicks {
             shards: Default::default(),
             writing: tokio::sync::Mutex::default(),
             runs: AtomicU64::new(0),
+            reach: tokio::sync::Mutex::default(),
             salt,
             counted,
             dropped,
@@ -219,9 +222,12 @@ impl Clicks {
         if self.runs.load(Ordering::Relaxed) == 0 {
             return Ok(false);
         }
-        let left = self.sql.write(click_runs::step).await?;
-        self.runs.store(left.runs, Ordering::Relaxed);
-        Ok(left.runs > 0)
+        let mut reach = self.reach.lock().await;
+        let this = *reach;
+        let stepped = self.sql.write(move |tx| click_runs::step(tx, this)).await?;
+        *reach = reach.after(stepped.links);
+        self.runs.store(stepped.runs, Ordering::Relaxed);
+        Ok(stepped.runs > 0)
     }
 
     /// Learns what waits in the store from before this process.

@@ -8,7 +8,7 @@ use kit::sql::{Db, SqlError};
 use proptest::prelude::*;
 use shortener::click_batch::{Click, Tally};
 use shortener::click_chunk::{Chunk, Chunker};
-use shortener::click_runs;
+use shortener::click_runs::{self, Reach};
 use shortener::clicks::Visitor;
 use shortener::country::Country;
 use shortener::invariants;
@@ -65,6 +65,12 @@ fn events() -> impl Strategy<Value = Vec<Event>> {
     prop::collection::vec(prop_oneof![2 => run, 5 => Just(Event::Step)], 1..24)
 }
 
+/// The reach of the step after, and the runs that are left.
+async fn step(sql: &Db, reach: Reach) -> (Reach, u64) {
+    let stepped = sql.write(move |tx| click_runs::step(tx, reach)).await.unwrap();
+    (reach.after(stepped.links), stepped.runs)
+}
+
 async fn agrees_with_a_count(events: Vec<Event>) {
     let dir = tempfile::tempdir().unwrap();
     let sql = sqlite(&dir);
@@ -73,6 +79,7 @@ async fn agrees_with_a_count(events: Vec<Event>) {
         process.create(&format!("https://example.com/{number}")).await;
     }
     let mut model: HashMap<i64, u64> = HashMap::new();
+    let mut reach = Reach::default();
     for event in events {
         match event {
             Event::Run(mut links, busy) => {
@@ -85,7 +92,7 @@ async fn agrees_with_a_count(events: Vec<Event>) {
                 let put = move |tx: &mut kit::sql::Tx<'_>| click_runs::put(tx, &chunks, count);
                 sql.write::<_, SqlError>(put).await.unwrap();
             }
-            Event::Step => drop(sql.write(click_runs::step).await.unwrap()),
+            Event::Step => reach = step(&sql, reach).await.0,
         }
         for link in [1, 2, 20, 39] {
             let (counted, waiting) = told(&sql, link).await;
@@ -94,7 +101,7 @@ async fn agrees_with_a_count(events: Vec<Event>) {
         }
     }
     let mut steps = 0;
-    while sql.write(click_runs::step).await.unwrap().runs > 0 {
+    while step(&sql, reach).await.1 > 0 {
         steps += 1;
         assert!(steps < 10_000, "the pass does not end");
     }
