@@ -4,7 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, Ordering};
 use std::time::Duration;
 
 use kit::sql::bell;
@@ -289,6 +289,91 @@ async fn a_fork_and_its_parent_go_separate_ways() {
     assert_eq!(balances(&child).await[3..], [2; 1_200]);
     store.check().unwrap();
     child.embedded().unwrap().check().unwrap();
+}
+
+/// A main file that a fork shares must not change, however many checkpoints are due: each fork has
+/// what was acknowledged before it, in order and without a gap, and stays so while the parent goes
+/// on.
+#[tokio::test(flavor = "multi_thread")]
+async fn forks_amid_checkpoints_are_whole_and_stay_so() {
+    const WRITERS: i64 = 16;
+    const FORKS: usize = 12;
+    let dir = tempfile::tempdir().unwrap();
+    let parent = sqlite(&dir);
+    let store = parent.embedded().unwrap();
+    let acknowledged = Arc::new(AtomicI64::new(0));
+    let ended = Arc::new(AtomicBool::new(false));
+    let writers: Vec<_> = (0..WRITERS)
+        .map(|writer| {
+            let (parent, acknowledged) = (parent.clone(), Arc::clone(&acknowledged));
+            let ended = Arc::clone(&ended);
+            tokio::spawn(async move {
+                // Scattered keys: each commit dirties pages all over the file.
+                for number in 0_i64.. {
+                    if ended.load(Ordering::Relaxed) {
+                        return number;
+                    }
+                    let id = (writer * 1_000_000 + number).wrapping_mul(0x5851_F42D_4C95_7F2D);
+                    open_large_account(&parent, id, writer, number).await.unwrap();
+                    acknowledged.fetch_add(1, Ordering::Relaxed);
+                }
+                0
+            })
+        })
+        .collect();
+    let mut forks = Vec::new();
+    for number in 0..FORKS {
+        tokio::time::sleep(Duration::from_millis(60)).await;
+        let path = dir.path().join(format!("fork-{number}.db"));
+        let before = acknowledged.load(Ordering::Relaxed);
+        fork(&store, &path);
+        let options = OpenOptions { path, migrations: SCHEMA, durability: Durability::Flush };
+        let child = Db::open_sqlite(&options).unwrap();
+        let seen = numbers_by_writer(&child).await;
+        assert!(seen.iter().map(|numbers| numbers.len() as i64).sum::<i64>() >= before);
+        forks.push((child, seen));
+    }
+    ended.store(true, Ordering::Relaxed);
+    let mut written = Vec::new();
+    for writer in writers {
+        written.push(writer.await.unwrap());
+    }
+    store.settle().unwrap();
+    for (child, seen) in &forks {
+        assert_eq!(&numbers_by_writer(child).await, seen);
+        child.embedded().unwrap().check().unwrap();
+        for numbers in seen {
+            assert!(numbers.iter().copied().eq(0..numbers.len() as i64), "a gap");
+        }
+    }
+    store.check().unwrap();
+    drop(store);
+    drop(parent);
+    let reopened = numbers_by_writer(&sqlite(&dir)).await;
+    assert_eq!(reopened.iter().map(|numbers| numbers.len() as i64).collect::<Vec<_>>(), written);
+}
+
+async fn open_large_account(db: &Db, id: i64, writer: i64, number: i64) -> Result<(), SqlError> {
+    let name = format!("{writer:03}{}", "x".repeat(1_500));
+    db.write(move |tx| {
+        let values = [id.into(), name.as_str().into(), number.into()];
+        tx.execute("INSERT INTO account (id, name, balance) VALUES (?1, ?2, ?3)", &values).map(drop)
+    })
+    .await
+}
+
+/// What each writer of [`open_large_account`] wrote, in ascending order.
+async fn numbers_by_writer(db: &Db) -> Vec<Vec<i64>> {
+    let sql = "SELECT substr(name, 1, 3), balance FROM account ORDER BY balance";
+    let rows: Vec<(String, i64)> = db
+        .read::<_, SqlError>(move |tx| tx.query(sql, &[], |row| Ok((row.get(0)?, row.get(1)?))))
+        .await
+        .unwrap();
+    let mut numbers = vec![Vec::new(); 16];
+    for (writer, number) in rows {
+        numbers[writer.parse::<usize>().unwrap()].push(number);
+    }
+    numbers
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -5,11 +5,11 @@ use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use parking_lot::MutexGuard;
+use parking_lot::{Mutex, MutexGuard};
 use rusqlite::Connection;
 
 use super::{Durability, SqlError, Sqlite, run_prepared};
@@ -19,6 +19,12 @@ const IDLE_PAGES: u64 = 1_000;
 /// ... and of this many (32 MB) even when writes are waiting. A fork copies the log, so this
 /// bounds what a fork costs; a higher bound makes each page's flush serve more commits.
 const PRESSED_PAGES: u64 = 8_000;
+/// A log of this many pages (64 MB) is moved while writes wait: beside them it was too slow.
+const PAGES_MAX: u64 = 16_000;
+/// What a pass beside the writes may leave (1 MB), since it is moved while they wait.
+const REST_PAGES: u64 = 256;
+/// Passes beside the writes at most. Each has only what was written during the one before.
+const PASSES_MAX: u32 = 4;
 /// How long nobody must have written for what a burst left in the log to be moved.
 const REST: Duration = Duration::from_millis(100);
 
@@ -27,6 +33,23 @@ const REST: Duration = Duration::from_millis(100);
 enum Patience {
     None,
     Full,
+}
+
+/// The passes beside the writes. While its connection is locked nothing but its holder moves pages,
+/// so a fork locks it too.
+#[derive(Default)]
+pub(super) struct Beside {
+    connection: Mutex<Option<Connection>>,
+    under_way: AtomicBool,
+    /// Little is left for the pass that the writer waits for.
+    ended: AtomicBool,
+}
+
+impl Beside {
+    /// Blocks until the pass under way has ended; none begins until the guard is dropped.
+    pub(super) fn lock(&self) -> MutexGuard<'_, Option<Connection>> {
+        self.connection.lock()
+    }
 }
 
 /// Removes copies of the main file that a crash left unfinished: they would only take space.
@@ -81,21 +104,72 @@ impl Copying {
     }
 }
 
+/// Moves what no reader needs in the log any more and says how many pages of it are moved by now.
+fn move_pages(connection: &Connection) -> rusqlite::Result<u64> {
+    connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", (), |row| {
+        // -1: the log was never used.
+        row.get::<_, i64>(2).map(|pages| u64::try_from(pages).unwrap_or(0))
+    })
+}
+
 impl Sqlite {
-    /// A failing checkpoint loses nothing, the log keeps the pages; it is tried after the next
-    /// commit again.
+    /// Begins to move a log that is due beside the writes, and moves the rest here, while they
+    /// wait, once that is little. A failing checkpoint loses nothing, the log keeps the pages; it
+    /// is tried after the next commit again.
     pub(super) fn checkpoint_when_due(
-        &self,
+        self: &Arc<Self>,
         writer: &mut MutexGuard<'_, Option<Connection>>,
         pressed: bool,
     ) {
         let due = if pressed { PRESSED_PAGES } else { IDLE_PAGES };
-        if self.log_pages() < due {
-            return;
+        let pages = self.log_pages();
+        if self.beside.ended.swap(false, Ordering::Relaxed) || pages >= PAGES_MAX {
+            self.checkpoint_or_put_off(writer);
+        } else if pages >= due && !self.beside.under_way.swap(true, Ordering::Relaxed) {
+            let sqlite = Arc::clone(self);
+            tokio::task::spawn_blocking(move || sqlite.checkpoint_beside());
         }
+    }
+
+    fn checkpoint_or_put_off(&self, writer: &mut MutexGuard<'_, Option<Connection>>) {
         if let Err(error) = self.checkpoint(writer, Patience::None) {
             tracing::warn!(store = self.name(), %error, "checkpoint put off");
         }
+    }
+
+    fn checkpoint_beside(&self) {
+        // What went wrong here goes wrong in the last pass too, which reports it.
+        let _ = self.move_most();
+        match self.writer.try_lock() {
+            Some(mut writer) => self.checkpoint_or_put_off(&mut writer),
+            None => self.beside.ended.store(true, Ordering::Relaxed),
+        }
+        self.beside.under_way.store(false, Ordering::Relaxed);
+    }
+
+    /// Moves pages on a connection of its own until few are left. A shared main file is left to
+    /// the pass that gives it a copy of its own first.
+    fn move_most(&self) -> Result<(), SqlError> {
+        let mut guard = self.beside.lock();
+        self.refuse_if_replaced()?;
+        if self.is_shared()? {
+            return Ok(());
+        }
+        let connection = match guard.take() {
+            Some(connection) => guard.insert(connection),
+            None => guard.insert(self.connect_checkpointer()?),
+        };
+        let mut left = u64::MAX;
+        for _ in 0..PASSES_MAX {
+            let moved = move_pages(connection)
+                .map_err(|error| SqlError::from_sqlite(&self.name(), &error))?;
+            let before = std::mem::replace(&mut left, self.log_pages().saturating_sub(moved));
+            // A reader of an old state keeps pages from being moved: no use in trying again.
+            if left <= REST_PAGES || left >= before {
+                break;
+            }
+        }
+        Ok(())
     }
 
     /// After a burst: moves what it left in the log as soon as nobody has written for a moment, so
@@ -111,10 +185,17 @@ impl Sqlite {
             if sqlite.is_writing() {
                 return;
             }
-            let work = move || sqlite.checkpoint_when_due(&mut sqlite.writer.lock(), false);
+            let work = move || sqlite.checkpoint_if_worth_it();
             // A checkpoint that cannot be made now is made after the next commit.
             let _ = tokio::task::spawn_blocking(work).await;
         });
+    }
+
+    fn checkpoint_if_worth_it(&self) {
+        let mut writer = self.writer.lock();
+        if self.log_pages() >= IDLE_PAGES {
+            self.checkpoint_or_put_off(&mut writer);
+        }
     }
 
     /// Moves the whole log into the main file and empties it, so that the main file is all there
@@ -132,22 +213,23 @@ impl Sqlite {
         writer: &mut MutexGuard<'_, Option<Connection>>,
         patience: Patience,
     ) -> Result<(), SqlError> {
+        let mut beside = self.beside.lock();
         self.refuse_if_replaced()?;
         if self.is_shared()? {
             match self.own_copy(patience)? {
-                Some(copy) => self.swap(writer, &copy)?,
+                Some(copy) => {
+                    *beside = None;
+                    self.swap(writer, &copy)?;
+                }
                 None => return Ok(()),
             }
         } else {
             self.copying.lock().take().into_iter().for_each(Copying::discard);
         }
         match writer.as_ref() {
-            Some(connection) => {
-                let sql = "PRAGMA wal_checkpoint(PASSIVE)";
-                connection
-                    .query_row(sql, (), |_| Ok(()))
-                    .map_err(|error| SqlError::from_sqlite(&self.name(), &error))
-            }
+            Some(connection) => move_pages(connection)
+                .map(drop)
+                .map_err(|error| SqlError::from_sqlite(&self.name(), &error)),
             None => Ok(()),
         }
     }

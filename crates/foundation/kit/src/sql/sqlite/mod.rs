@@ -45,6 +45,7 @@ pub struct Sqlite {
     readers: RwLock<Mutex<Vec<Connection>>>,
     reader_permits: Semaphore,
     wal_pages: Arc<AtomicU64>,
+    beside: checkpoint::Beside,
     /// Whether a checkpoint waits for a moment of rest.
     resting: AtomicBool,
     /// Under way after a fork, until the main file is this database's own again.
@@ -68,6 +69,7 @@ impl Sqlite {
             readers: RwLock::default(),
             reader_permits: Semaphore::new(READERS_MAX),
             wal_pages: Arc::new(AtomicU64::new(0)),
+            beside: checkpoint::Beside::default(),
             resting: AtomicBool::new(false),
             copying: Mutex::new(None),
             inode: AtomicU64::new(inode_of(&options.path)?),
@@ -108,7 +110,7 @@ impl Sqlite {
         let idle = pool.lock().pop();
         let connection = match idle {
             Some(connection) => connection,
-            None => self.connect(OpenFlags::SQLITE_OPEN_READ_ONLY)?,
+            None => self.connect(OpenFlags::SQLITE_OPEN_READ_ONLY, READER_CACHE_KIB)?,
         };
         let store = self.name();
         run_prepared(&connection, "BEGIN", &store)?;
@@ -118,14 +120,21 @@ impl Sqlite {
         answer
     }
 
-    /// Holds all writes until the guard is dropped: the barrier of a fork or backup. Blocks until
-    /// the commit under way has ended.
+    /// Holds all writes and checkpoints until the guard is dropped: the barrier of a fork or
+    /// backup. Blocks until the commit and the pass under way have ended.
     pub fn hold(&self) -> Held<'_> {
-        Held { sqlite: self, _writer: self.writer.lock() }
+        // In the order in which a checkpoint takes them.
+        let writer = self.writer.lock();
+        Held { sqlite: self, _writer: writer, _beside: self.beside.lock() }
+    }
+
+    fn connect_checkpointer(&self) -> Result<Connection, SqlError> {
+        // A checkpoint copies pages past the cache.
+        self.connect(OpenFlags::SQLITE_OPEN_READ_WRITE, 0)
     }
 
     fn connect_writer(&self) -> Result<Connection, SqlError> {
-        let mut connection = self.connect(OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+        let mut connection = self.connect(OpenFlags::SQLITE_OPEN_READ_WRITE, WRITER_CACHE_KIB)?;
         let wal_pages = Arc::clone(&self.wal_pages);
         connection
             .wal_hook(Some(move |_: &mut rusqlite::hooks::Wal, pages: i32| {
@@ -136,14 +145,12 @@ impl Sqlite {
         Ok(connection)
     }
 
-    fn connect(&self, access: OpenFlags) -> Result<Connection, SqlError> {
+    fn connect(&self, access: OpenFlags, cache_kib: u32) -> Result<Connection, SqlError> {
         let flags = access | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let synchronous = match self.durability {
             Durability::Flush => "FULL",
             Durability::Buffered => "OFF",
         };
-        let is_writer = access.contains(OpenFlags::SQLITE_OPEN_READ_WRITE);
-        let cache_kib = if is_writer { WRITER_CACHE_KIB } else { READER_CACHE_KIB };
         let open = || {
             let connection = Connection::open_with_flags_and_vfs(&self.path, flags, vfs::NAME)?;
             connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
@@ -173,10 +180,11 @@ impl Sqlite {
     }
 }
 
-/// All writes stand still while this lives.
+/// All writes and checkpoints stand still while this lives.
 pub struct Held<'s> {
     sqlite: &'s Sqlite,
     _writer: MutexGuard<'s, Option<Connection>>,
+    _beside: MutexGuard<'s, Option<Connection>>,
 }
 
 impl Held<'_> {
