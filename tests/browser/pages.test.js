@@ -11,6 +11,7 @@ const pages = [
   { hash: '#/links', title: 'Short links', shows: 'Your links' },
   { hash: '#/transfer', title: 'Import and export', shows: 'Import' },
   { hash: '#/links/page-test', title: /page-test$/, shows: 'QR code' },
+  { hash: '#/ids', title: 'Ids', shows: 'Generator' },
   { hash: '#/namespaces', title: 'Namespaces', shows: 'All namespaces' },
   { hash: '#/tokens', title: 'Tokens', shows: 'All tokens' },
   { hash: '#/audit', title: 'Audit', shows: 'Entries' },

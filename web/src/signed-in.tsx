@@ -8,6 +8,7 @@ import { ConsoleContext, type Console } from './console';
 import { useRoute } from './hooks/use-route';
 import type { Route } from './lib/route';
 import { AuditPage } from './pages/audit/audit-page';
+import { IdsPage } from './pages/ids/ids-page';
 import { LinkPage } from './pages/link/link-page';
 import { LinksPage } from './pages/links/links-page';
 import { TransferPage } from './pages/links/transfer-page';
@@ -76,6 +77,8 @@ function PageOf({ route }: { route: Route }) {
       return <TransferPage />;
     case 'link':
       return <LinkPage name={route.link} />;
+    case 'ids':
+      return <IdsPage />;
     case 'namespaces':
       return <NamespacesPage />;
     case 'tokens':

@@ -1,6 +1,7 @@
 //! The command line. Every count and time has a bound, so no run goes on for ever.
 
 use std::fmt;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -29,8 +30,39 @@ pub(crate) enum Measurement {
     Telemetry(TelemetryArgs),
     /// One process beside two on one PostgreSQL, half a core each.
     Processes(ProcessesArgs),
+    /// Ids over RESP beside Redis, and over HTTP.
+    Ids(IdsArgs),
     /// This generator beside wrk, over nginx's fixed 301: is the generator fast enough?
     Generator(GeneratorArgs),
+}
+
+/// Arguments of `ids`.
+#[derive(Debug, Args)]
+pub(crate) struct IdsArgs {
+    /// Address of the server's HTTP.
+    #[arg(long, default_value = "http://127.0.0.1:8080")]
+    pub(crate) target: String,
+    /// Address of its RESP, on loopback.
+    #[arg(long, default_value = "127.0.0.1:6381", value_parser = parse_loopback)]
+    pub(crate) resp: SocketAddr,
+    /// Bearer token; it names the namespace. Over RESP none is sent.
+    #[arg(long, default_value = "dev-default")]
+    pub(crate) token: String,
+    /// Keep-alive connections over HTTP.
+    #[arg(long, default_value = "64", value_parser = parse_connections)]
+    pub(crate) connections: usize,
+    /// Length of one round over HTTP.
+    #[arg(long, default_value = "5s", value_parser = parse_duration)]
+    pub(crate) duration: Duration,
+    /// Commands of one round over RESP; four times as many in a pipeline.
+    #[arg(long, default_value = "500000", value_parser = value_parser!(u64).range(1..=100_000_000))]
+    pub(crate) commands: u64,
+    /// Rounds; over RESP, pairs of rounds in turn with Redis.
+    #[arg(long, default_value = "5", value_parser = parse_rounds)]
+    pub(crate) rounds: usize,
+    /// Print JSON instead of text.
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 /// Arguments of `shortener`.
@@ -284,6 +316,13 @@ fn parse_duration(text: &str) -> Result<Duration, String> {
     match ms {
         Some(ms) if (100..=600_000).contains(&ms) => Ok(Duration::from_millis(ms)),
         _ => Err("give a time from 100ms to 10m".to_owned()),
+    }
+}
+
+fn parse_loopback(text: &str) -> Result<SocketAddr, String> {
+    match text.parse::<SocketAddr>() {
+        Ok(address) if address.ip().is_loopback() => Ok(address),
+        _ => Err("give a loopback address and port, such as 127.0.0.1:6381".to_owned()),
     }
 }
 

@@ -5,6 +5,7 @@
 //!   ├── shortener        links made and followed ── links, clicks
 //!   ├── platform         the whole binary ── startup, rehearsal
 //!   ├── telemetry        what watching costs ── overhead, outage, sink
+//!   ├── ids              ids over RESP and HTTP ── redis
 //!   ├── processes        one process and two on one database ── half_core
 //!   └── generator        this generator beside wrk
 //!         pair           target and peer in turn
@@ -23,6 +24,7 @@ mod clock;
 mod error;
 mod generator;
 mod http;
+mod ids;
 mod latency;
 mod links;
 mod load;
@@ -33,6 +35,7 @@ mod platform;
 mod process;
 mod processes;
 mod random;
+mod redis;
 mod rehearsal;
 mod reply;
 mod report;
@@ -62,6 +65,7 @@ fn main() -> ExitCode {
         Measurement::Platform(args) => args.json,
         Measurement::Telemetry(args) => args.json,
         Measurement::Processes(args) => args.json,
+        Measurement::Ids(args) => args.json,
         Measurement::Generator(args) => args.json,
     };
     let machine = Machine::this();
@@ -88,6 +92,7 @@ fn measure(command: &Measurement) -> Result<Figures, BenchError> {
         Measurement::Platform(args) => Figures::Platform(Box::new(platform::run(args)?)),
         Measurement::Telemetry(args) => Figures::Telemetry(Box::new(telemetry::run(args)?)),
         Measurement::Processes(args) => Figures::Processes(processes::run(args)?),
+        Measurement::Ids(args) => Figures::Ids(Box::new(ids::run(args)?)),
         Measurement::Generator(args) => Figures::Generator(generator::run(args)?),
     })
 }

@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use crate::clicks::ClickCheck;
 use crate::generator::GeneratorFigures;
+use crate::ids::IdsFigures;
 use crate::load::Measured;
 use crate::pair::{Paired, Side};
 use crate::platform::PlatformFigures;
@@ -68,6 +69,8 @@ pub(crate) enum Figures {
     Telemetry(Box<TelemetryFigures>),
     /// Of `processes`.
     Processes(ProcessesFigures),
+    /// Of `ids`.
+    Ids(Box<IdsFigures>),
     /// Of `generator`.
     Generator(GeneratorFigures),
 }
@@ -93,6 +96,7 @@ impl Report {
             Figures::Platform(_) => true,
             Figures::Telemetry(figures) => figures.is_clean(),
             Figures::Processes(figures) => figures.rounds.is_clean(),
+            Figures::Ids(figures) => figures.is_clean(),
             Figures::Generator(figures) => figures.rounds.is_clean(),
         };
         Self { machine, figures, clean }
@@ -119,6 +123,7 @@ impl Report {
             Figures::Platform(figures) => write_platform(out, figures)?,
             Figures::Telemetry(figures) => figures.write_text(out)?,
             Figures::Processes(figures) => figures.write_text(out)?,
+            Figures::Ids(figures) => figures.write_text(out)?,
             Figures::Generator(figures) => {
                 let GeneratorFigures { connections, threads, rounds } = figures;
                 writeln!(out, "generator: {connections} connections, {threads} threads")?;

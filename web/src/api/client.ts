@@ -3,11 +3,11 @@
  * an `ApiError`; whether the server answers at all is reported to the connection listener.
  */
 import type {
-  AuditEntry, BucketSize, ExportFormat, ImportReport, Link, LinkChange, LinkName, LinkRequest,
-  LinkStats, Login, Namespace, NewToken, Overview, Page, Problem, QrFormat, Session, Token,
+  AuditEntry, BucketSize, Decoded, ExportFormat, IdStatus, ImportReport, Link, LinkChange,
+  LinkName, LinkRequest, LinkStats, Login, Namespace, NewToken, Overview, Page, Problem, QrFormat, Session, Token,
   TokenRequest, Visit,
 } from './types';
-import { linkPath, namespacePath, query } from '../lib/paths';
+import { decodePath, idsPath, linkPath, namespacePath, query, type IdWish } from '../lib/paths';
 
 /** A refused request (with its problem document) or a server that did not answer (status 0). */
 export class ApiError extends Error {
@@ -142,6 +142,18 @@ export class ApiClient {
 
   async exportLinks(format: ExportFormat): Promise<Blob> {
     return (await this.send(`/shortener/export${query({ format })}`, {})).blob();
+  }
+
+  makeIds(wish: IdWish): Promise<{ ids: string[] }> {
+    return this.read(idsPath(wish), {});
+  }
+
+  decodeId(id: string, hidden: boolean): Promise<Decoded> {
+    return this.read(decodePath(id, hidden), {});
+  }
+
+  idStatus(signal?: AbortSignal): Promise<IdStatus> {
+    return this.read('/ids/status', { signal });
   }
 
   private async read<T>(path: string, call: Call): Promise<T> {

@@ -217,3 +217,52 @@ export interface ImportReport {
 export const exportFormats = ['csv', 'jsonl', 'nginx', 'caddy'] as const;
 export type ExportFormat = (typeof exportFormats)[number];
 export type QrFormat = 'svg' | 'png';
+
+/** An id as this namespace reads it. */
+export interface OwnId {
+  id: string;
+  timestampMs: number;
+  utc: string;
+  datacenter: number;
+  machine: number;
+  sequence: number;
+}
+
+/** An id as a format of others has it. */
+export interface IdReading {
+  format: string;
+  utc: string | null;
+  fields: { name: string; value: string }[];
+  /** Whether its time can be true. */
+  plausible: boolean;
+}
+
+export interface Decoded {
+  own: OwnId | null;
+  readings: IdReading[];
+}
+
+/** A place that a generator has or had. */
+export interface IdWorker {
+  datacenter: number;
+  machine: number;
+  issuedUntilMs: number;
+  leasedUntil: string;
+  claims: number;
+}
+
+export interface IdStatus {
+  /** Null before the first id, like `machine`. */
+  datacenter: number | null;
+  machine: number | null;
+  clockStepUs: number;
+  epochLeftDays: number;
+  layout: {
+    epochMs: number;
+    timestampBits: number;
+    datacenterBits: number;
+    machineBits: number;
+    sequenceBits: number;
+  };
+  workers: IdWorker[];
+}

@@ -13,6 +13,37 @@ export function linkPath(link: LinkName, part = '', parameters: Query = {}): str
   return path + query({ domain: link.domain ?? undefined, ...parameters });
 }
 
+/** What an id is written as, and how it is made. */
+export type IdKind = 'decimal' | 'hex' | 'base32' | 'base62' | 'uuid4' | 'uuid7' | 'ulid';
+
+/** Ids that a reader wants. */
+export interface IdWish {
+  kind: IdKind;
+  count: number;
+  /** Written in front; empty for none. */
+  type: string;
+  /** Whether they are to show neither time nor place. */
+  hidden: boolean;
+}
+
+export function idsPath({ kind, count, type, hidden }: IdWish): string {
+  switch (kind) {
+    case 'uuid4':
+    case 'uuid7':
+      return `/ids/uuids${query({ version: kind.slice(4), count })}`;
+    case 'ulid':
+      return `/ids/ulids${query({ count })}`;
+    default: {
+      const form = kind === 'decimal' ? undefined : kind;
+      return `/ids/ids${query({ count, form, type, public: hidden ? 'true' : undefined })}`;
+    }
+  }
+}
+
+export function decodePath(id: string, hidden: boolean): string {
+  return `/ids/decode/${encodeURIComponent(id)}${query({ public: hidden ? 'true' : undefined })}`;
+}
+
 /** A query of what is set; times stay readable, as colons may stand in a query. */
 export function query(parameters: Query): string {
   const search = new URLSearchParams();

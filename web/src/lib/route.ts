@@ -7,6 +7,7 @@ export type Route =
   | { page: 'links' }
   | { page: 'transfer' }
   | { page: 'link'; link: LinkName }
+  | { page: 'ids' }
   | { page: 'namespaces' }
   | { page: 'tokens' }
   | { page: 'audit' }
@@ -19,6 +20,7 @@ export function parseRoute(hash: string): Route {
       return { page: 'overview' };
     case 'links':
     case 'transfer':
+    case 'ids':
     case 'namespaces':
     case 'tokens':
     case 'audit':

@@ -4,6 +4,7 @@
 
 mod copies;
 mod disk;
+mod ids;
 mod jwt;
 mod kill;
 mod links;

@@ -8,7 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 const startTimeoutMs = 20_000;
 
-/** `backplane dev`: `edge`, and `http` for the shortener alone; `stop` ends it. */
+/** `backplane dev`: `edge`, `systems`, and `http` for the shortener alone; `stop` ends it. */
 export async function startShortener(settings = []) {
   const directory = await mkdtemp(path.join(tmpdir(), 'backplane-clients-'));
   const readyFile = path.join(directory, 'ready.json');
@@ -29,7 +29,8 @@ export async function startShortener(settings = []) {
   while (Date.now() < deadline && child.exitCode === null) {
     try {
       const ready = JSON.parse(await readFile(readyFile, 'utf8'));
-      return { edge: ready.edge, http: ready.systems.shortener.http, stop };
+      const { edge, systems } = ready;
+      return { edge, systems, http: systems.shortener.http, stop };
     } catch {
       await sleep(20);
     }

@@ -18,9 +18,16 @@ pub(super) const SPECS: &[Spec] = &[
     Spec { name: "SELECT", arity: Arity::Exactly(2) },
     Spec { name: "CLIENT", arity: Arity::AtLeast(2) },
     Spec { name: "COMMAND", arity: Arity::AtLeast(1) },
+    Spec { name: "INFO", arity: Arity::AtLeast(1) },
     Spec { name: "RESET", arity: Arity::Exactly(1) },
     Spec { name: "QUIT", arity: Arity::AtLeast(1) },
 ];
+
+const INFO: &str = concat!(
+    "# Server\r\nbackplane_version:",
+    env!("CARGO_PKG_VERSION"),
+    "\r\nredis_mode:standalone\r\n# Persistence\r\nloading:0\r\n# Replication\r\nrole:master\r\n",
+);
 
 /// What a connection keeps between commands.
 #[derive(Debug, Default)]
@@ -68,6 +75,8 @@ impl Session {
                 true => reply.integer(0),
                 false => reply.array(0),
             },
+            // What clients look for before they take a connection for ready.
+            "INFO" => reply.bulk(INFO.as_bytes()),
             "RESET" => {
                 *self = Self::new(self.number);
                 reply.set_version(Version::Two);
