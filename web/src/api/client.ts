@@ -4,8 +4,8 @@
  */
 import type {
   AuditEntry, BucketSize, Decoded, ExportFormat, IdStatus, ImportReport, Link, LinkChange,
-  LinkName, LinkRequest, LinkStats, Login, Namespace, NewToken, Overview, Page, Problem, QrFormat, Session, Token,
-  TokenRequest, Visit,
+  LinkName, LinkRequest, LinkStats, Login, Namespace, NewToken, Overview, Page, Problem, QrFormat,
+  Session, Token, TokenRequest, Visit,
 } from './types';
 import { decodePath, idsPath, linkPath, namespacePath, query, type IdWish } from '../lib/paths';
 

@@ -175,7 +175,8 @@ fn system(platform: &Platform, name: &str) -> SystemAnswer {
         answer.state = "ready";
     }
     if name != "platform" {
-        answer.detail = format!("open in {open} namespaces");
+        let noun = if open == 1 { "namespace" } else { "namespaces" };
+        answer.detail = format!("open in {open} {noun}");
     }
     answer
 }
