@@ -3,7 +3,8 @@
 //! - [`layout`]: what an id is made of. [`generator`]: time and sequence in one atomic word.
 //! - [`registry`]: which generator has which worker, and up to when; a seat keeps a generator
 //!   supplied with it.
-//! - [`service`]: the verbs. [`http`], [`resp`]: the doors; [`fast`] the short way in.
+//! - [`service`]: the verbs. [`http`], [`resp`]: the doors; [`fast`] the short way in;
+//!   [`port`] answers other systems.
 //! - [`uuid`]: 128-bit ids. [`ticket`]: small numbers from a row, alone or by steps.
 //! - [`reading`]: what ids of others say. [`text`], [`permutation`]: what ours look like outside.
 //!
@@ -16,6 +17,7 @@ pub mod http;
 pub mod layout;
 pub mod model;
 pub mod permutation;
+pub mod port;
 pub mod reading;
 pub mod registry;
 pub mod resp;

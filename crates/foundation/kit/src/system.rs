@@ -13,6 +13,7 @@ use thiserror::Error;
 use crate::clock::Clock;
 use crate::entropy::Entropy;
 use crate::files::Files;
+use crate::ids::Ids;
 use crate::namespace::{NamespaceError, NamespaceName, Namespaces};
 use crate::sql::{Db, Migration};
 use crate::telemetry::metrics::Metrics;
@@ -45,6 +46,8 @@ pub struct Ctx {
     pub clock: Clock,
     /// Randomness.
     pub entropy: Entropy,
+    /// Unique numbers that rise with time.
+    pub ids: Ids,
     /// The system's own directory; what is written there is [`Files::register`]ed.
     pub dir: PathBuf,
     /// Stores that a snapshot of the namespace waits for.

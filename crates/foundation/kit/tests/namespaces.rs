@@ -8,6 +8,8 @@
 use std::sync::Arc;
 
 use kit::entropy::Entropy;
+use kit::http::BoxFuture;
+use kit::ids::{IdSource, Ids, IdsError};
 use kit::namespace::{NamespaceError, NamespaceName, Namespaces, StateSettings};
 use kit::sql::{Db, Durability, Migration, SqlError};
 use kit::system::{Ctx, OpenError, Rooms, System};
@@ -17,6 +19,7 @@ struct Notes;
 
 struct Board {
     sql: Db,
+    ids: Ids,
 }
 
 impl System for Notes {
@@ -30,7 +33,7 @@ impl System for Notes {
     type Instance = Board;
 
     fn open(&self, ctx: Ctx) -> Result<Arc<Board>, OpenError> {
-        Ok(Arc::new(Board { sql: ctx.sql }))
+        Ok(Arc::new(Board { sql: ctx.sql, ids: ctx.ids }))
     }
 }
 
@@ -316,4 +319,32 @@ async fn a_fork_has_everything_of_a_schema_under_its_own_name() {
     for wanted in ["note_by_text", "note_pkey", "page_by_note", "page_of_note", "page_note_check"] {
         assert!(names.iter().any(|name| name == wanted), "{wanted} is not in {names:?}");
     }
+}
+
+/// Ids of one digit for each namespace: the length of its name.
+struct Lengths;
+
+impl IdSource for Lengths {
+    fn next_now(&self, namespace: &NamespaceName) -> Option<u64> {
+        (namespace.as_str() != "slow").then_some(namespace.as_str().len() as u64)
+    }
+
+    fn next<'s>(&'s self, _: &'s NamespaceName) -> BoxFuture<'s, Result<u64, IdsError>> {
+        Box::pin(async { Ok(99) })
+    }
+}
+
+/// Systems are opened before or after the engine of ids is there, and see it all the same.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_system_gets_ids_of_its_own_namespace() {
+    let place = Place::on_sqlite();
+    let (namespaces, notes) = place.house(false);
+    let names = ["four", "slow"].map(|name| name.parse::<NamespaceName>().unwrap());
+    namespaces.create(&names[0]).await.unwrap();
+    let early = notes.open(&names[0]).await.unwrap();
+    assert_eq!(early.ids.next_id().await, Err(IdsError::NotThere));
+    namespaces.provide_ids(Arc::new(Lengths));
+    assert_eq!(early.ids.next_id().await, Ok(4));
+    namespaces.create(&names[1]).await.unwrap();
+    assert_eq!(notes.open(&names[1]).await.unwrap().ids.next_id().await, Ok(99));
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use axum::response::Response;
 use hyper::body::Incoming;
+use ids::port::Port;
 use ids::resp::IdCommands;
 use ids::{IdGenerators, fast, registry};
 use kit::door::Door;
@@ -39,6 +40,7 @@ fn wire(wiring: &Wiring<'_>) -> Result<Front, String> {
     let section = &wiring.settings.ids;
     let generators = Arc::new(IdGenerators::new(section.clone().check()?));
     let rooms = Rooms::new(Arc::clone(&generators), Arc::clone(wiring.namespaces));
+    wiring.namespaces.provide_ids(Arc::new(Port(rooms.clone())));
     let door = Door { rooms, auth: wiring.auth.clone(), hosts: Arc::clone(wiring.hosts) };
     let (router, api) = ids::http::router(door.clone()).split_for_parts();
     let doors = match section.resp_listen.as_str() {

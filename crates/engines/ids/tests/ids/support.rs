@@ -59,6 +59,7 @@ pub(crate) async fn open_with(
         sql: sql.clone(),
         clock: clock.clone(),
         entropy: Entropy::machine(),
+        ids: kit::ids::Ids::absent(),
         dir: std::env::temp_dir(),
         files: Default::default(),
         metrics: Metrics::default(),

@@ -16,6 +16,7 @@ use crate::clock::Clock;
 use crate::entropy::Entropy;
 use crate::files::{Files, Store};
 use crate::idempotency;
+use crate::ids::Ids;
 use crate::sql::{Db, OpenOptions, schemas};
 use crate::system::{AnySystem, Ctx, OpenError};
 use crate::telemetry::metrics::Metrics;
@@ -35,6 +36,7 @@ pub struct Namespace {
     settings: StateSettings,
     entropy: Entropy,
     metrics: Metrics,
+    ids: Ids,
     workers: Workers,
     instances: ArcSwap<HashMap<&'static str, Instance>>,
     /// The rows of those instances.
@@ -46,6 +48,7 @@ pub struct Namespace {
 impl Namespace {
     pub(super) fn new(name: NamespaceName, dir: PathBuf, clock: Clock, owner: &Namespaces) -> Self {
         Self {
+            ids: Ids::new(name.clone(), Arc::clone(&owner.ids)),
             name,
             dir,
             clock,
@@ -144,7 +147,8 @@ impl Namespace {
         let (settings, namespace) = (self.settings.clone(), self.name.clone());
         let (clock, files, workers) =
             (self.clock.clone(), self.files.clone(), self.workers.clone());
-        let (entropy, metrics) = (self.entropy.clone(), self.metrics.clone());
+        let (entropy, metrics, ids) =
+            (self.entropy.clone(), self.metrics.clone(), self.ids.clone());
         move || {
             let refused = |setting: &str, what: String| OpenError {
                 system: name,
@@ -169,7 +173,7 @@ impl Namespace {
             if let Some(sqlite) = sql.embedded() {
                 files.register(&(sqlite as Arc<dyn Store>));
             }
-            Ok(Ctx { namespace, sql, clock, entropy, dir, files, metrics, workers })
+            Ok(Ctx { namespace, sql, clock, entropy, ids, dir, files, metrics, workers })
         }
     }
 }

@@ -28,6 +28,7 @@ use tokio::sync::Mutex;
 use crate::clock::{Clock, Timestamp};
 use crate::entropy::Entropy;
 use crate::files;
+use crate::ids::{self, IdSource};
 use crate::sql::{Durability, SqlError, schemas};
 use crate::system::OpenError;
 use crate::telemetry::metrics::Metrics;
@@ -99,6 +100,7 @@ pub struct Namespaces {
     settings: StateSettings,
     entropy: Entropy,
     metrics: Metrics,
+    ids: ids::Seat,
     open: ArcSwap<HashMap<NamespaceName, Arc<Namespace>>>,
     /// One of create, fork, reset, drop at a time.
     change: Mutex<()>,
@@ -122,6 +124,7 @@ impl Namespaces {
             settings,
             entropy,
             metrics,
+            ids: ids::Seat::default(),
             open: ArcSwap::default(),
             change: Mutex::default(),
             ending: parking_lot::Mutex::default(),
@@ -129,6 +132,12 @@ impl Namespaces {
         let default = namespaces.dir_of(&NamespaceName::default_name());
         fs::create_dir_all(&default).map_err(|error| storage(&default, &error))?;
         Ok(namespaces)
+    }
+
+    /// Has `source` make the ids that systems ask their context for. Once; a second is not taken.
+    pub fn provide_ids(&self, source: Arc<dyn IdSource>) {
+        // Whoever wires the house wires it once.
+        let _ = self.ids.set(source);
     }
 
     /// The namespace `name` if something of it is open already: no waiting, no lock.

@@ -35,6 +35,7 @@ impl Process {
             sql: sql.clone(),
             clock,
             entropy: Entropy::machine(),
+            ids: kit::ids::Ids::absent(),
             dir: std::env::temp_dir(),
             files: Default::default(),
             metrics: metrics.clone(),
