@@ -9,6 +9,8 @@ use arc_swap::ArcSwapOption;
 use kit::clock::{Clock, StepWatch, pause};
 use kit::entropy::Entropy;
 use kit::sql::Db;
+use kit::system::Ctx;
+use kit::telemetry::metrics::{CounterFamily, Gauge, Metrics};
 use parking_lot::Mutex;
 
 use crate::generator::{Generator, Grant, Pause, Run};
@@ -42,26 +44,60 @@ pub(crate) struct Seat {
     row: tokio::sync::Mutex<Option<WorkerRow>>,
     steps: Mutex<StepWatch>,
     kept: AtomicBool,
+    gauges: Gauges,
+}
+
+/// What is told of the clock and the layout.
+struct Gauges {
+    clock_step_us: Gauge,
+    epoch_left_days: Gauge,
+    refused: CounterFamily,
+}
+
+impl Gauges {
+    fn new(metrics: &Metrics) -> Self {
+        Self {
+            clock_step_us: metrics.gauge(
+                "backplane_ids_clock_step_us",
+                "How far the clock was set between two marks of the id generator, forward positive",
+            ),
+            epoch_left_days: metrics
+                .gauge("backplane_ids_epoch_left_days", "Days until ids cannot express the time"),
+            refused: metrics.counters(
+                "backplane_ids_refused",
+                "Times that no id could be made",
+                &["reason"],
+            ),
+        }
+    }
+
+    fn tell(&self, refusal: &IdError) {
+        let reason = match refusal {
+            IdError::ClockBehind { .. } => "clock-behind",
+            IdError::ClockJumped { .. } => "clock-jumped",
+            IdError::ClockStands => "clock-stands",
+            IdError::Layout(_) => "layout",
+            IdError::NoWorker(_) | IdError::Lost => "no-worker",
+            _ => "store",
+        };
+        self.refused.with(&[reason]).inc();
+    }
 }
 
 impl Seat {
-    pub(crate) fn new(
-        sql: Db,
-        clock: Clock,
-        entropy: Entropy,
-        settings: Arc<Settings>,
-        wanted: Option<Worker>,
-    ) -> Arc<Self> {
+    /// At the place that is wanted, or at any.
+    pub(crate) fn new(ctx: &Ctx, settings: Arc<Settings>, wanted: Option<Worker>) -> Arc<Self> {
         Arc::new(Self {
-            sql,
-            clock,
-            entropy,
+            sql: ctx.sql.clone(),
+            clock: ctx.clock.clone(),
+            entropy: ctx.entropy.clone(),
             settings,
             wanted,
             generator: ArcSwapOption::empty(),
             row: tokio::sync::Mutex::default(),
             steps: Mutex::new(StepWatch::start()),
             kept: AtomicBool::new(false),
+            gauges: Gauges::new(&ctx.metrics),
         })
     }
 
@@ -80,6 +116,13 @@ impl Seat {
     /// # Errors
     /// [`IdError`].
     pub(crate) async fn take<T>(
+        self: &Arc<Self>,
+        take: impl Fn(&Generator, u64) -> Result<T, Pause>,
+    ) -> Result<T, IdError> {
+        self.take_in_time(take).await.inspect_err(|refusal| self.gauges.tell(refusal))
+    }
+
+    async fn take_in_time<T>(
         self: &Arc<Self>,
         take: impl Fn(&Generator, u64) -> Result<T, Pause>,
     ) -> Result<T, IdError> {
@@ -212,6 +255,9 @@ impl Seat {
     fn refuse_jump(&self) -> Result<(), IdError> {
         let mut steps = self.steps.lock();
         let (step_us, max_ms) = (steps.step_us(), self.settings.clock_jump_max_ms);
+        self.gauges.clock_step_us.set(step_us);
+        let left_ms = self.settings.layout.last_ms().saturating_sub(now_ms(&self.clock));
+        self.gauges.epoch_left_days.set(i64::try_from(left_ms / 86_400_000).unwrap_or(i64::MAX));
         let by_ms = u64::try_from(step_us / 1_000).unwrap_or(0);
         if by_ms > max_ms {
             tracing::error!(by_ms, "the clock jumped ahead: no ids until it is accepted");

@@ -48,10 +48,7 @@ impl System for IdGenerators {
             error => refused("data.dir", error.to_string()),
         })?;
         let settings = Arc::clone(&self.settings);
-        let seat = |wanted| {
-            let (sql, clock) = (ctx.sql.clone(), ctx.clock.clone());
-            Seat::new(sql, clock, ctx.entropy.clone(), Arc::clone(&settings), wanted)
-        };
+        let seat = |wanted| Seat::new(&ctx, Arc::clone(&settings), wanted);
         let ids = Ids {
             seat: seat(settings.worker),
             ranges: seat(None),
