@@ -183,19 +183,36 @@ impl Stopwatch {
 pub struct StepWatch {
     steady: std::time::Instant,
     shown_us: i64,
+    /// Since the machine was started; none where the system does not say.
+    up: Option<Duration>,
 }
 
 impl StepWatch {
     /// Begins now.
     pub fn start() -> Self {
-        Self { steady: std::time::Instant::now(), shown_us: machine_us() }
+        Self { steady: std::time::Instant::now(), shown_us: machine_us(), up: machine_up() }
     }
 
     /// Microseconds that the clock was set since the start: forward positive, backward negative.
-    /// What a time server corrects bit by bit is in it too.
+    /// What a time server corrects bit by bit is in it too; the time that the machine was suspended
+    /// is not.
     pub fn step_us(&self) -> i64 {
-        machine_us() - self.shown_us - micros_of(self.steady.elapsed())
+        let passed_us = micros_of(self.steady.elapsed());
+        let suspended_us = match (self.up, machine_up()) {
+            (Some(then), Some(now)) => micros_of(now.saturating_sub(then)) - passed_us,
+            _ => 0,
+        };
+        // The time since the start comes in steps of 10 ms, and only a suspension makes it differ.
+        let suspended_us = if suspended_us > 1_000_000 { suspended_us } else { 0 };
+        machine_us() - self.shown_us - passed_us - suspended_us
     }
+}
+
+/// Linux's time since boot, with that in suspension: proc(5), `/proc/uptime`.
+fn machine_up() -> Option<Duration> {
+    let text = std::fs::read_to_string("/proc/uptime").ok()?;
+    let seconds: f64 = text.split(' ').next()?.parse().ok()?;
+    Duration::try_from_secs_f64(seconds).ok()
 }
 
 /// Returns after `span` of the machine's time, whatever a namespace's clock shows: for what keeps
@@ -239,6 +256,21 @@ mod tests {
         clock.resume();
         assert!(clock.now() >= start.plus(Duration::from_secs(7)));
         assert!(clock.now() < start.plus(Duration::from_secs(3_600)));
+    }
+
+    #[test]
+    fn a_clock_that_nobody_sets_shows_no_step() {
+        let watch = StepWatch::start();
+        std::thread::sleep(Duration::from_millis(30));
+        assert!(watch.step_us().abs() < 1_000_000, "{}", watch.step_us());
+        let set_ahead = StepWatch { shown_us: machine_us() - 3_600_000_000, ..watch };
+        assert!(set_ahead.step_us() > 3_599_000_000);
+        // An hour in suspension: the steady clock stood still, the others went on.
+        let up = machine_up().map(|up| up.saturating_sub(Duration::from_secs(60)));
+        let suspended = StepWatch { shown_us: machine_us() - 60_000_000, up, ..StepWatch::start() };
+        if up.is_some_and(|up| !up.is_zero()) {
+            assert!(suspended.step_us().abs() < 1_000_000, "{}", suspended.step_us());
+        }
     }
 
     #[tokio::test]

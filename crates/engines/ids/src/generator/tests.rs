@@ -174,6 +174,59 @@ fn the_evenings_ids_are_larger_than_the_mornings() {
     assert!(of(31, 1_050) < of(0, 1_060));
 }
 
+/// A thousand million ids of several nodes whose clocks are set at random, which crash, and which
+/// sometimes find themselves at a place that another had: as runs, so that all are compared.
+#[test]
+fn a_thousand_million_ids_over_random_clocks_are_distinct() {
+    const IDS: u64 = 1_000_000_000;
+    const NODES: usize = 5;
+    let (layout, entropy) = (Layout::default(), kit::entropy::Entropy::seeded(9));
+    let draw = |below: u64| entropy.number() % below;
+    // One mark a worker, as the registry keeps them; the places of nodes that crash change hands.
+    let mut marks = [1_000_u64; 8];
+    let mut place_of: Vec<usize> = (0..NODES).collect();
+    let mut clocks = [1_000_u64; NODES];
+    let at = |place: usize, mark| {
+        let machine = u32::try_from(place).unwrap();
+        let grant = Grant { after: mark, until: mark };
+        Generator::new(layout, Worker { datacenter: 0, machine }, grant, TOLERANCE_MS).unwrap()
+    };
+    let mut nodes: Vec<_> = (0..NODES).map(|node| at(node, marks[node])).collect();
+    let (mut runs, mut made) = (Vec::new(), 0);
+    while made < IDS {
+        let node = usize::try_from(draw(NODES as u64)).unwrap();
+        match draw(1_000) {
+            // A crash: somebody takes a place that no other has, and begins behind its mark.
+            0 => {
+                let free = (0..marks.len()).filter(|place| !place_of.contains(place));
+                let free: Vec<usize> = free.chain([place_of[node]]).collect();
+                let place = free[usize::try_from(draw(free.len() as u64)).unwrap()];
+                place_of[node] = place;
+                nodes[node] = at(place, marks[place]);
+            }
+            // A time server, a person, a machine that was asleep.
+            1 => clocks[node] = (clocks[node] + draw(3_000)).saturating_sub(1_500).max(1),
+            _ => clocks[node] += draw(3),
+        }
+        let now = clocks[node];
+        match nodes[node].take(now, draw(8_192) + 1) {
+            Ok(run) => {
+                made += run.count;
+                runs.push((run.first, run.count));
+            }
+            Err(Pause::NotGranted { tick }) => {
+                let mark = &mut marks[place_of[node]];
+                *mark = (*mark).max(tick.max(now) + 2_000);
+                nodes[node].extend(*mark);
+            }
+            Err(_) => clocks[node] += 1,
+        }
+    }
+    runs.sort_unstable();
+    let apart = runs.windows(2).all(|pair| pair[0].0 + pair[0].1 <= pair[1].0);
+    assert!(apart, "an id came twice among {made}");
+}
+
 /// A6: what a clock can do, at every step.
 #[derive(Clone, Debug)]
 enum Act {
