@@ -12,6 +12,7 @@ const pages = [
   { hash: '#/transfer', title: 'Import and export', shows: 'Import' },
   { hash: '#/links/page-test', title: /page-test$/, shows: 'QR code' },
   { hash: '#/ids', title: 'Ids', shows: 'Generator' },
+  { hash: '#/limits', title: 'Rate limits', shows: 'Rule file' },
   { hash: '#/namespaces', title: 'Namespaces', shows: 'All namespaces' },
   { hash: '#/tokens', title: 'Tokens', shows: 'All tokens' },
   { hash: '#/audit', title: 'Audit', shows: 'Entries' },

@@ -9,6 +9,7 @@ import { useRoute } from './hooks/use-route';
 import type { Route } from './lib/route';
 import { AuditPage } from './pages/audit/audit-page';
 import { IdsPage } from './pages/ids/ids-page';
+import { LimitsPage } from './pages/limits/limits-page';
 import { LinkPage } from './pages/link/link-page';
 import { LinksPage } from './pages/links/links-page';
 import { TransferPage } from './pages/links/transfer-page';
@@ -79,6 +80,8 @@ function PageOf({ route }: { route: Route }) {
       return <LinkPage name={route.link} />;
     case 'ids':
       return <IdsPage />;
+    case 'limits':
+      return <LimitsPage />;
     case 'namespaces':
       return <NamespacesPage />;
     case 'tokens':

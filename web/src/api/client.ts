@@ -3,11 +3,14 @@
  * an `ApiError`; whether the server answers at all is reported to the connection listener.
  */
 import type {
-  AuditEntry, BucketSize, Decoded, ExportFormat, IdStatus, ImportReport, Link, LinkChange,
-  LinkName, LinkRequest, LinkStats, Login, Namespace, NewToken, Overview, Page, Problem, QrFormat,
-  Session, Token, TokenRequest, Visit,
+  AuditEntry, BucketSize, Decoded, ExportFormat, IdStatus, ImportReport, LimitAsk, LimitOffender,
+  LimitRehearsal, LimitRules, LimitStatus, Link, LinkChange, LinkName, LinkRequest, LinkStats,
+  Login, Namespace, NewToken, Overview, Page, Problem, QrFormat, Session, Token, TokenRequest,
+  Visit,
 } from './types';
-import { decodePath, idsPath, linkPath, namespacePath, query, type IdWish } from '../lib/paths';
+import {
+  decodePath, idsPath, linkPath, namespacePath, query, ruleFilePath, type IdWish,
+} from '../lib/paths';
 
 /** A refused request (with its problem document) or a server that did not answer (status 0). */
 export class ApiError extends Error {
@@ -154,6 +157,48 @@ export class ApiClient {
 
   idStatus(signal?: AbortSignal): Promise<IdStatus> {
     return this.read('/ids/status', { signal });
+  }
+
+  limitRules(signal?: AbortSignal): Promise<LimitRules> {
+    return this.read('/limiter/rules', { signal });
+  }
+
+  limitOffenders(signal?: AbortSignal): Promise<{ offenders: LimitOffender[] }> {
+    return this.read('/limiter/offenders', { signal });
+  }
+
+  /** A request over its limit is an answer here, not a failure. */
+  async decideLimit(ask: LimitAsk): Promise<{ code: string; statuses: LimitStatus[] }> {
+    const response = await this.exchange('/limiter/decide', { method: 'POST', json: ask });
+    if (response.ok || response.status === 429) {
+      this.events.onReachable(true);
+      return decode(response);
+    }
+    throw new ApiError(await problemOf(response));
+  }
+
+  explainLimit(ask: LimitAsk): Promise<{ statuses: LimitStatus[] }> {
+    return this.read('/limiter/explain', { method: 'POST', json: ask });
+  }
+
+  async ruleFile(file: string, signal?: AbortSignal): Promise<string> {
+    return (await this.send(ruleFilePath(file), { signal })).text();
+  }
+
+  checkRuleFile(file: string, text: string): Promise<LimitRules> {
+    return this.read(ruleFilePath(file, '/validate'), { method: 'POST', body: text });
+  }
+
+  replayRuleFile(file: string, text: string): Promise<LimitRehearsal> {
+    return this.read(ruleFilePath(file, '/replay'), { method: 'POST', body: text });
+  }
+
+  async putRuleFile(file: string, text: string): Promise<void> {
+    await this.send(ruleFilePath(file), { method: 'PUT', body: text });
+  }
+
+  async removeRuleFile(file: string): Promise<void> {
+    await this.send(ruleFilePath(file), { method: 'DELETE' });
   }
 
   private async read<T>(path: string, call: Call): Promise<T> {

@@ -266,3 +266,65 @@ export interface IdStatus {
   };
   workers: IdWorker[];
 }
+
+/** What a gateway would ask of a request. */
+export interface LimitAsk {
+  domain: string;
+  descriptors: { entries: { key: string; value: string }[] }[];
+}
+
+/** What one rule says of a request. */
+export interface LimitStatus {
+  code: string;
+  /** Absent where none applies. */
+  rule?: string;
+  limit?: number;
+  periodS?: number;
+  remaining?: number;
+  /** Seconds until the whole limit is there again. */
+  resetS?: number;
+  /** Until the next free instant; 0 is now, absent is never. */
+  freeInUs?: number;
+  shadow: boolean;
+}
+
+/** A rule and what it decided so far, in hits. */
+export interface LimitRule {
+  rule: string;
+  name?: string | null;
+  /** Absent where everything passes. */
+  requestsPerUnit?: number | null;
+  periodS?: number | null;
+  /** Whether it only reports. */
+  shadow: boolean;
+  allowed: number;
+  denied: number;
+  shadowed: number;
+  queued: number;
+  /** Decided without the shared store. */
+  failed: number;
+}
+
+export interface LimitRules {
+  rules: LimitRule[];
+  files: string[];
+  /** Why the files as they are now are not in force. */
+  refused?: string | null;
+}
+
+/** What other rules would have decided on recorded decisions. */
+export interface LimitRehearsal {
+  decisions: number;
+  spanS: number;
+  admittedThen: number;
+  admittedNow: number;
+  newlyDenied: number;
+  newlyAdmitted: number;
+}
+
+export interface LimitOffender {
+  who: string;
+  denied: number;
+  /** By how much `denied` may be too high. */
+  overstated: number;
+}

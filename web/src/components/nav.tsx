@@ -1,12 +1,18 @@
 import { routeHref, type Route } from '../lib/route';
 import { Icon, type IconName } from './icon';
 
-type NavPage = 'overview' | 'links' | 'ids' | 'namespaces' | 'tokens' | 'audit';
+type NavPage = 'overview' | 'links' | 'ids' | 'limits' | 'namespaces' | 'tokens' | 'audit';
 
 const groups: { title: string | null; items: { page: NavPage; label: string }[] }[] = [
   { title: null, items: [{ page: 'overview', label: 'Overview' }] },
   { title: 'Services', items: [{ page: 'links', label: 'Short links' }] },
-  { title: 'Engines', items: [{ page: 'ids', label: 'Ids' }] },
+  {
+    title: 'Engines',
+    items: [
+      { page: 'ids', label: 'Ids' },
+      { page: 'limits', label: 'Rate limits' },
+    ],
+  },
   {
     title: 'Platform',
     items: [

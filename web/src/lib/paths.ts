@@ -44,6 +44,10 @@ export function decodePath(id: string, hidden: boolean): string {
   return `/ids/decode/${encodeURIComponent(id)}${query({ public: hidden ? 'true' : undefined })}`;
 }
 
+export function ruleFilePath(file: string, part = ''): string {
+  return `/limiter/rules/${encodeURIComponent(file)}${part}`;
+}
+
 /** A query of what is set; times stay readable, as colons may stand in a query. */
 export function query(parameters: Query): string {
   const search = new URLSearchParams();

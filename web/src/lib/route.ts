@@ -8,6 +8,7 @@ export type Route =
   | { page: 'transfer' }
   | { page: 'link'; link: LinkName }
   | { page: 'ids' }
+  | { page: 'limits' }
   | { page: 'namespaces' }
   | { page: 'tokens' }
   | { page: 'audit' }
@@ -21,6 +22,7 @@ export function parseRoute(hash: string): Route {
     case 'links':
     case 'transfer':
     case 'ids':
+    case 'limits':
     case 'namespaces':
     case 'tokens':
     case 'audit':
