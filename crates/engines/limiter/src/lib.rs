@@ -1,0 +1,30 @@
+//! Rate limits: who may do how much of what.
+pub mod algorithm;
+pub mod answer;
+pub mod concurrency;
+pub mod deferred;
+pub mod descriptors;
+pub mod fixed_window;
+pub mod gcra;
+pub mod leaking_bucket;
+pub mod model;
+pub mod offenders;
+pub mod over_cache;
+pub mod permits;
+mod plan;
+pub mod recording;
+pub mod rule_files;
+pub mod rules;
+pub mod service;
+pub mod settings;
+pub mod shared;
+pub mod sliding_counter;
+pub mod sliding_log;
+pub mod sub_windows;
+mod system;
+pub mod table;
+pub mod token_bucket;
+pub mod windowed;
+
+pub use settings::{Section, Settings};
+pub use system::Limiters;
