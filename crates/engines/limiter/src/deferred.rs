@@ -185,7 +185,7 @@ fn waiting(row: &kit::sql::Row<'_>) -> Result<Waiting, SqlError> {
 }
 
 impl KeptRequest {
-    fn of(request: &Request<'_>) -> Self {
+    pub(crate) fn of(request: &Request<'_>) -> Self {
         let descriptor = |descriptor: &Descriptor<'_>| KeptDescriptor {
             entries: descriptor
                 .entries

@@ -20,7 +20,8 @@ pub struct RuleFiles {
     folder: Documents,
     /// One change at a time.
     changing: Mutex<()>,
-    is_refused: Mutex<bool>,
+    /// Why the files as they are now are not in force.
+    refusal: Mutex<Option<String>>,
     refused: Gauge,
     reloads: Counter,
 }
@@ -51,7 +52,7 @@ impl RuleFiles {
         Self {
             folder,
             changing: Mutex::default(),
-            is_refused: Mutex::new(false),
+            refusal: Mutex::default(),
             refused: metrics.gauge(
                 "backplane_limiter_rules_refused",
                 "Namespaces whose rule files are not in force because of a mistake: an alarm",
@@ -72,10 +73,10 @@ impl RuleFiles {
 
     fn reload_now(&self, rules: &Rules) -> Result<Change, RuleFilesError> {
         let taken = self.read().and_then(|files| Ok(rules.take(files)?));
-        let mut is_refused = self.is_refused.lock();
+        let mut refusal = self.refusal.lock();
         match &taken {
             Ok(change) => {
-                if std::mem::take(&mut *is_refused) {
+                if refusal.take().is_some() {
                     self.refused.dec();
                 }
                 if *change == Change::Taken {
@@ -83,7 +84,7 @@ impl RuleFiles {
                 }
             }
             Err(error) => {
-                if !std::mem::replace(&mut *is_refused, true) {
+                if refusal.replace(error.to_string()).is_none() {
                     self.refused.inc();
                     tracing::error!(%error, "the rule files are refused; the rules in force stay");
                 }
@@ -131,6 +132,11 @@ impl RuleFiles {
         self.reload_now(rules).map(drop)
     }
 
+    /// Why the files as they are now are not in force, if they are not.
+    pub fn refusal(&self) -> Option<String> {
+        self.refusal.lock().clone()
+    }
+
     fn read(&self) -> Result<Vec<RuleFile>, RuleFilesError> {
         let is_rules = |name: &str| ENDINGS.iter().any(|ending| name.ends_with(ending));
         let documents = self.folder.read(is_rules, crate::rules::FILE_BYTES_MAX)?;
@@ -144,7 +150,7 @@ impl RuleFiles {
 
 impl Drop for RuleFiles {
     fn drop(&mut self) {
-        if *self.is_refused.lock() {
+        if self.refusal.lock().is_some() {
             self.refused.dec();
         }
     }

@@ -112,9 +112,4 @@ impl Rules {
     pub fn files(&self) -> Vec<RuleFile> {
         self.files.lock().taken.clone()
     }
-
-    /// Why the files as they are now are not in force, if they are not.
-    pub fn refusal(&self) -> Option<RuleError> {
-        self.files.lock().refused.as_ref().map(|(_, error)| error.clone())
-    }
 }

@@ -131,6 +131,14 @@ impl Limiter {
         Ok(())
     }
 
+    /// Gives back the lease of a request from this instance's own counts.
+    pub(crate) fn release_here(&self, request: &Request<'_>, lease: u64) {
+        let plan = self.plan(request);
+        for charge in plan.charges(lease) {
+            self.table.give_back(&charge);
+        }
+    }
+
     /// Gives the counters of a request's descriptors their whole limit again.
     ///
     /// # Errors
@@ -170,6 +178,16 @@ impl Limiter {
     pub fn memory(&self) -> (usize, usize) {
         let live = self.table.sweep(self.now_us());
         (self.table.bytes(), live)
+    }
+
+    /// Tries other rules on the recorded decisions.
+    pub fn rehearse(&self, candidate: &crate::rules::RuleSet) -> crate::recording::Rehearsal {
+        self.recording.rehearse(candidate, self.secret)
+    }
+
+    /// Why the rule files as they are now are not in force, if they are not.
+    pub fn refusal(&self) -> Option<String> {
+        self.rule_files.refusal()
     }
 
     /// Those denied most, the worst first.

@@ -122,11 +122,13 @@ local function sliding_log(key, a, b, _, hits, _, logs_rejected)
     if hits > a then return false, math.max(a - logged, 0), b, -1, 0 end
     -- Rejected requests that are logged push the oldest out, down to one more than the limit.
     local kept = logs_rejected and math.min(logged + hits, a + 1) or logged
-    local index = kept + hits - a - 1 - (kept - logged)
-    local oldest = redis.call('ZRANGE', key, math.max(index, 0), math.max(index, 0), 'WITHSCORES')
-    local at = index < logged and oldest[2] and tonumber(oldest[2]) or now
+    local index = logged + hits - a - 1 + (logs_rejected and hits or 0)
+    local at = now
+    if index < logged then
+      at = tonumber(redis.call('ZRANGE', key, index, index, 'WITHSCORES')[2])
+    end
     local state = logs_rejected and { hits = hits, most = a + 1 } or nil
-    return false, math.max(a - logged, 0), b, at + b + 1 - now, 0, state, b
+    return false, math.max(a - kept, 0), b, at + b + 1 - now, 0, state, b
   end
   return true, a - logged - hits, b + 1, 0, 0, { hits = hits, most = a + 1 }, b + 1
 end

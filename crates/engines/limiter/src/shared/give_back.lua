@@ -5,9 +5,11 @@ local key, kind, hits = KEYS[1], ARGV[1], tonumber(ARGV[3])
 local function whole(number) return string.format('%.0f', number) end
 if kind == 'reset' then return redis.call('DEL', key) end
 if kind == 'c' then
-  for hit = 1, hits do redis.call('ZREM', key, ARGV[4] .. ':' .. hit) end
+  local hit = 1
+  while redis.call('ZREM', key, ARGV[4] .. ':' .. hit) == 1 do hit = hit + 1 end
   return 1
 end
+if hits == 0 then return 0 end
 if kind == 'l' then return redis.call('ZREMRANGEBYRANK', key, -hits, -1) end
 if kind == 'k' then
   local fields = redis.call('HGETALL', key)

@@ -42,6 +42,7 @@ pub use cors::{CorsOrigins, NotAnOrigin};
 pub use cursor::{Cursor, Page, PageQuery};
 pub use drain::{Drain, DrainTrigger};
 pub use faults::Faults;
+pub use hyper::body::Incoming;
 pub use json::{Json, Path, Query};
 pub use layers::{HandlerTime, LayerSettings, layers};
 pub use listener::{Bind, BindError, BindReason, Bound, bind};

@@ -1,0 +1,12 @@
+//! The limiter through its front doors, on a store of its own; with a shared store where
+//! BACKPLANE_TEST_REDIS names one.
+
+#![allow(clippy::print_stderr, reason = "what was skipped or measured is told")]
+
+mod decisions;
+mod grpc;
+mod later;
+mod middleware;
+mod rules;
+mod shared;
+mod support;
