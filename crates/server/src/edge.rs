@@ -13,23 +13,32 @@ use kit::telemetry::metrics::{Metrics, Red};
 use shortener::public::Public;
 
 use crate::console;
+use crate::systems::{Fast, Front, SYSTEMS};
 
 /// The edge's handler; also that of a system on an address of its own.
 pub struct Edge {
     router: Router,
-    public: Public,
+    fast: Vec<Box<dyn Fast>>,
+    public: Option<Public>,
     /// The OpenAPI document, made once; none at a system's own address.
     document: Option<Arc<str>>,
 }
 
 impl Edge {
-    pub fn new(router: Router, public: Public, document: String) -> Self {
-        Self { router, public, document: Some(document.into()) }
+    /// With what the systems behind `router` add to it.
+    pub fn new(router: Router, fronts: Vec<Front>, document: String) -> Self {
+        let mut edge = Self { router, fast: Vec::new(), public: None, document: None };
+        edge.document = Some(document.into());
+        for front in fronts {
+            edge.fast.extend(front.fast);
+            edge.public = edge.public.or(front.public);
+        }
+        edge
     }
 
     /// A system's own address: no console.
-    pub fn root(router: Router, public: Public) -> Self {
-        Self { router, public, document: None }
+    pub fn root(router: Router, fast: Box<dyn Fast>, public: Option<Public>) -> Self {
+        Self { router, fast: vec![fast], public, document: None }
     }
 
     /// Paths of one segment that are no page of the console are short links.
@@ -56,7 +65,7 @@ const OWN_PATHS: &[&str] = &[
 
 impl Handler for Edge {
     fn fast(&self, request: &http::Request<Incoming>, peer: &Peer) -> Option<Response> {
-        self.public.fast(request, peer)
+        self.fast.iter().find_map(|door| door.fast(request, peer))
     }
 
     fn call(&self, mut request: Request, peer: Peer) -> BoxFuture<'static, Response> {
@@ -73,8 +82,9 @@ impl Handler for Edge {
                 return Box::pin(async move { answer });
             }
         }
-        if self.is_short_link(&request) {
-            let public = self.public.clone();
+        if self.is_short_link(&request)
+            && let Some(public) = self.public.clone()
+        {
             return Box::pin(async move { public.visit(request, peer).await });
         }
         request.extensions_mut().insert(peer);
@@ -100,23 +110,21 @@ fn signed_for_aws(request: &Request) -> Option<Response> {
 /// Counts every request of the routers by system.
 pub struct Observed {
     platform: Red,
-    shortener: Red,
+    systems: Vec<Red>,
 }
 
 impl Observed {
     pub fn new(metrics: &Metrics) -> Self {
-        let (platform, shortener) =
-            (metrics.red("platform", "http"), metrics.red("shortener", "http"));
-        Self { platform, shortener }
+        let systems = SYSTEMS.iter().map(|entry| metrics.red(entry.name, "http")).collect();
+        Self { platform: metrics.red("platform", "http"), systems }
     }
 }
 
 impl Observer for Observed {
     fn answered(&self, answered: &Answered<'_>) {
-        let red = match answered.route.starts_with("/shortener") {
-            true => &self.shortener,
-            false => &self.platform,
-        };
+        let first = answered.route.trim_start_matches('/').split('/').next();
+        let red = self.systems.iter().find(|red| Some(red.system()) == first);
+        let red = red.unwrap_or(&self.platform);
         red.route_named(answered.route, answered.method.as_str())
             .record(answered.status.as_u16(), answered.elapsed);
     }

@@ -8,24 +8,22 @@ use std::time::Duration;
 use kit::auth::jwt::Issuer;
 use kit::auth::{Auth, AuthSettings, Mode, Secret};
 use kit::clock::{Clock, Stopwatch};
-use kit::door::Door;
 use kit::entropy::Entropy;
 use kit::files::{Files, Store};
-use kit::http::{Bind, BodyLimit, Bound, Drain, DrainTrigger, Tls, bind};
+use kit::http::{BodyLimit, Http};
 use kit::http::{CorsOrigins, LayerSettings, layers};
 use kit::namespace::{Namespaces, StateSettings};
+use kit::net::{Bound, Drain, DrainTrigger, Tls, bind};
 use kit::sql::{Db, OpenOptions};
-use kit::system::{AnySystem, Rooms};
 use kit::telemetry::metrics::Metrics;
 use kit::worker::Workers;
-use shortener::Shorteners;
-use shortener::public::Public;
 use thiserror::Error;
 
 use crate::data_dir::{DataDir, DataDirError};
 use crate::edge::Edge;
 use crate::platform::{self, Platform};
 use crate::settings::{Settings, SettingsError};
+use crate::systems::{self, DoorAddress, Front, Wiring};
 
 /// How often credentials that no longer count are removed.
 const SWEEP_EVERY: Duration = Duration::from_secs(3_600);
@@ -38,7 +36,10 @@ pub struct House {
     pub namespaces: Arc<Namespaces>,
     pub auth: Auth,
     pub edge: std::net::SocketAddr,
-    pub shortener: Option<std::net::SocketAddr>,
+    /// The systems that are switched on.
+    pub systems: Vec<&'static str>,
+    /// Where they answer beside the edge.
+    pub doors: Arc<[DoorAddress]>,
     pub tls: Option<Tls>,
     workers: Workers,
     drain: DrainTrigger,
@@ -59,11 +60,11 @@ pub enum StartError {
     #[error("auth cannot start: {0} (setting data.sql)")]
     AuthServer(kit::sql::SqlError),
     #[error(transparent)]
-    Bind(#[from] kit::http::BindError),
+    Bind(#[from] kit::net::BindError),
     #[error(transparent)]
     Jwt(#[from] kit::auth::jwt::JwtError),
     #[error(transparent)]
-    Tls(#[from] kit::http::TlsError),
+    Tls(#[from] kit::net::TlsError),
     #[error("{0}")]
     Refused(String),
 }
@@ -92,34 +93,31 @@ impl House {
         metrics: Metrics,
     ) -> Result<Self, StartError> {
         let started = Stopwatch::start();
-        let short = settings.shortener.clone().check().map_err(StartError::Refused)?;
 
         // ---- State and credentials ----
-        let ground = open_ground(settings, manner.mode, short.anonymous_create, metrics)?;
+        let ground = open_ground(settings, manner.mode, metrics)?;
         let workers = Workers::default();
         sweep_credentials(&ground.auth, &workers);
         trust_issuer(settings, &ground.auth, &workers)?;
 
         // ---- Systems ----
-        let shorteners = Arc::new(Shorteners::new(short));
-        if manner.open_all {
-            open_all(&ground.namespaces, &[Arc::clone(&shorteners) as Arc<dyn AnySystem>]).await?;
-        }
+        let layering = layering(settings, &ground.metrics)?;
         let hosts = Arc::new(settings.hosts(manner.mode == Mode::Dev)?);
-        let rooms = Rooms::new(shorteners, Arc::clone(&ground.namespaces));
-        let public = Public::new(rooms.clone(), Arc::clone(&hosts), &ground.metrics);
-        let door = Door { rooms, auth: ground.auth.clone(), hosts };
-        let (short_router, short_api) = shortener::http::router(door.clone()).split_for_parts();
-        let short_router = short_router.merge(shortener::http::compatible(door));
+        let (namespaces, auth) = (&ground.namespaces, &ground.auth);
+        let (hosts, metrics, layering) = (&hosts, &ground.metrics, &layering);
+        let wiring = Wiring { settings, namespaces, auth, hosts, metrics, layering };
+        let mut fronts = systems::wire(&wiring).map_err(StartError::Refused)?;
+        if manner.open_all {
+            open_all(&ground.namespaces, &fronts).await?;
+        }
 
         // ---- Front doors: all addresses are taken before the first request is answered ----
-        let tls = load_tls(settings)?;
-        if let Some(tls) = &tls {
-            keep_certificates_fresh(tls, &workers);
-        }
-        let edge = bind(&edge_bind(settings, "edge", "edge.listen", &settings.edge.listen)).await?;
-        let own = bind_own_address(settings).await?;
-        let (edge_address, own_address) = (edge.address(), own.as_ref().map(Bound::address));
+        let tls = load_tls(settings, &workers)?;
+        let listen = &settings.edge.listen;
+        let edge = bind(&settings.edge.bind("edge", "edge.listen", listen)).await?;
+        let edge_address = edge.address();
+        let own = take_addresses(&mut fronts).await?;
+        let doors: Arc<[DoorAddress]> = own.iter().map(|(door, ..)| door.clone()).collect();
         let platform = Platform {
             namespaces: Arc::clone(&ground.namespaces),
             auth: ground.auth.clone(),
@@ -130,25 +128,28 @@ impl House {
             started,
             scheme: if tls.is_some() { "https" } else { "http" },
             edge: edge_address,
-            shortener: own_address,
+            systems: fronts.iter().map(|front| front.name).collect(),
+            doors: Arc::clone(&doors),
             issuer: own_issuer(settings)?,
         };
-        let (router, document) = platform::router(platform, short_api);
-        let layering = layering(settings, &ground.metrics)?;
+        let (router, document) = platform::router(platform, &fronts);
+        let whole = fronts.iter().fold(router, |whole, front| {
+            whole.nest(&format!("/{}", front.name), front.router.clone())
+        });
         let (drain, draining) = Drain::new();
-        let whole = layers(router.nest("/shortener", short_router.clone()), &layering);
-        let handler = Arc::new(Edge::new(whole, public.clone(), document));
+        let systems = fronts.iter().map(|front| front.name).collect();
+        let handler = Edge::new(layers(whole, layering), fronts, document);
         // The drain knows when listeners have ended; their handles add nothing.
-        drop(edge.serve(handler, tls.clone(), draining.clone()));
-        if let Some(own) = own {
-            let handler = Arc::new(Edge::root(layers(short_router, &layering), public));
-            drop(own.serve(handler, tls.clone(), draining));
+        drop(edge.serve(Http::new(handler), tls.clone(), draining.clone()));
+        for (_, bound, serve) in own {
+            serve(bound, tls.clone(), draining.clone());
         }
         Ok(Self {
             namespaces: ground.namespaces,
             auth: ground.auth,
             edge: edge_address,
-            shortener: own_address,
+            systems,
+            doors,
             tls,
             workers,
             drain,
@@ -182,17 +183,12 @@ impl House {
     }
 }
 
-fn open_ground(
-    settings: &Settings,
-    mode: Mode,
-    anonymous: bool,
-    metrics: Metrics,
-) -> Result<Ground, StartError> {
+fn open_ground(settings: &Settings, mode: Mode, metrics: Metrics) -> Result<Ground, StartError> {
     let data = Arc::new(DataDir::take(&settings.data.dir)?);
     let namespaces = Arc::new(open_namespaces(settings, mode == Mode::Dev, &metrics)?);
     let control = Files::default();
     let auth_db = open_control(settings, data.path(), &control)?;
-    let credentials = AuthSettings { mode, anonymous };
+    let credentials = AuthSettings { mode, anonymous: settings.anonymous() };
     let auth = Auth::open(auth_db, Clock::system(), Entropy::machine(), credentials);
     Ok(Ground { data, control, namespaces, auth, metrics })
 }
@@ -286,53 +282,47 @@ fn open_control(settings: &Settings, data: &Path, control: &Files) -> Result<Db,
     Ok(db)
 }
 
-async fn open_all(
-    namespaces: &Namespaces,
-    systems: &[Arc<dyn AnySystem>],
-) -> Result<(), StartError> {
+async fn open_all(namespaces: &Namespaces, fronts: &[Front]) -> Result<(), StartError> {
     for info in namespaces.list()? {
         let namespace = namespaces.get(&info.name)?;
-        for system in systems {
-            namespace.open(Arc::clone(system)).await?;
+        for front in fronts {
+            namespace.open(Arc::clone(&front.system)).await?;
         }
     }
     Ok(())
 }
 
-fn load_tls(settings: &Settings) -> Result<Option<Tls>, StartError> {
+fn load_tls(settings: &Settings, workers: &Workers) -> Result<Option<Tls>, StartError> {
     let (cert, key) = (&settings.tls.cert_path, &settings.tls.key_path);
     match (cert.as_os_str().is_empty(), key.as_os_str().is_empty()) {
         (true, true) => Ok(None),
-        (false, false) => Ok(Some(Tls::load(cert, key)?)),
+        (false, false) => {
+            let tls = Tls::load(cert, key)?;
+            keep_certificates_fresh(&tls, workers);
+            Ok(Some(tls))
+        }
         _ => Err(StartError::Refused(
             "tls.cert_path and tls.key_path go together: set both or none".to_owned(),
         )),
     }
 }
 
-fn edge_bind(
-    settings: &Settings,
-    door: &'static str,
-    setting: &'static str,
-    address: &str,
-) -> Bind {
-    Bind {
-        door,
-        setting,
-        address: address.to_owned(),
-        connections_max: settings.edge.connections_max,
-        header_timeout_ms: settings.edge.header_timeout_ms,
-        idle_timeout_ms: settings.edge.idle_timeout_ms,
-    }
-}
+/// What serves a listener that has its address.
+type Serve = Box<dyn FnOnce(Bound, Option<Tls>, Drain) + Send>;
 
-async fn bind_own_address(settings: &Settings) -> Result<Option<Bound>, StartError> {
-    let listen = &settings.shortener.listen;
-    if listen.is_empty() {
-        return Ok(None);
+async fn take_addresses(
+    fronts: &mut [Front],
+) -> Result<Vec<(DoorAddress, Bound, Serve)>, StartError> {
+    let mut taken = Vec::new();
+    for front in fronts {
+        for door in front.doors.drain(..) {
+            let bound = bind(&door.bind).await?;
+            let (key, is_http, address) = (door.key, door.is_http, bound.address());
+            let address = DoorAddress { system: front.name, key, is_http, address };
+            taken.push((address, bound, door.serve));
+        }
     }
-    let wanted = edge_bind(settings, "shortener", "shortener.listen", listen);
-    Ok(Some(bind(&wanted).await?))
+    Ok(taken)
 }
 
 fn layering(settings: &Settings, metrics: &Metrics) -> Result<LayerSettings, StartError> {

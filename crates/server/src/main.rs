@@ -24,6 +24,7 @@ mod house;
 mod platform;
 mod ready;
 mod settings;
+mod systems;
 
 use std::io::Write;
 use std::process::ExitCode;

@@ -23,6 +23,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::data_dir::DataDir;
+use crate::systems::{DoorAddress, Front};
 
 /// What the handlers work on.
 #[derive(Clone)]
@@ -37,7 +38,10 @@ pub struct Platform {
     pub started: Stopwatch,
     pub scheme: &'static str,
     pub edge: SocketAddr,
-    pub shortener: Option<SocketAddr>,
+    /// The systems that are switched on.
+    pub systems: Arc<[&'static str]>,
+    /// Where they answer beside the edge.
+    pub doors: Arc<[DoorAddress]>,
     /// The address by which clients of OAuth know this server; empty: that of each request.
     pub issuer: Arc<str>,
 }
@@ -66,7 +70,7 @@ impl Operator {
 }
 
 /// The routes, and the document that describes them together with those of the systems.
-pub fn router(platform: Platform, shortener: utoipa::openapi::OpenApi) -> (Router, String) {
+pub fn router(platform: Platform, fronts: &[Front]) -> (Router, String) {
     let (router, own) = OpenApiRouter::new()
         .routes(routes!(overview::health))
         .routes(routes!(overview::ready))
@@ -96,7 +100,8 @@ pub fn router(platform: Platform, shortener: utoipa::openapi::OpenApi) -> (Route
         .routes(routes!(oauth::issued::introspect))
         .with_state(platform)
         .split_for_parts();
-    let parts = [("".to_owned(), own), ("/shortener".to_owned(), shortener)];
+    let systems = fronts.iter().map(|front| (format!("/{}", front.name), front.api.clone()));
+    let parts = [(String::new(), own)].into_iter().chain(systems);
     let document = openapi::document("Backplane", env!("CARGO_PKG_VERSION"), parts);
     // The document is made of static descriptions; it serialises or no build would pass its test.
     (router, document.to_pretty_json().unwrap_or_default())

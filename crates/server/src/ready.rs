@@ -8,19 +8,23 @@ use kit::auth::{DEV_ACCESS_KEY, DEV_SECRET_KEY, DEV_TOKEN};
 use serde_json::{Value, json};
 
 use crate::house::House;
+use crate::systems::DoorAddress;
 
 /// What is written; credentials only in `dev`.
 pub fn document(house: &House, is_dev: bool) -> Value {
     let scheme = if house.tls.is_some() { "https" } else { "http" };
     let edge = format!("{scheme}://{}", house.edge);
-    let shortener = match house.shortener {
-        Some(own) => format!("{scheme}://{own}"),
-        None => format!("{edge}/shortener"),
-    };
-    let mut document = json!({
-        "edge": edge,
-        "systems": { "shortener": { "http": shortener, "redirects": edge } },
-    });
+    let mut document = json!({ "edge": edge, "systems": {} });
+    for name in &house.systems {
+        document["systems"][name] = json!({ "http": format!("{edge}/{name}") });
+    }
+    if house.systems.contains(&"shortener") {
+        document["systems"]["shortener"]["redirects"] = json!(edge);
+    }
+    for DoorAddress { system, key, is_http, address } in house.doors.iter() {
+        let address = if *is_http { format!("{scheme}://{address}") } else { address.to_string() };
+        document["systems"][system][key] = json!(address);
+    }
     if is_dev {
         document["credentials"] = json!({
             "token": DEV_TOKEN,

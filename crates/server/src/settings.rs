@@ -7,6 +7,7 @@ use kit::auth::jwt::JwtSection;
 use kit::auth::oauth::OAuthSection;
 use kit::config::{ConfigError, Layers, Section};
 use kit::door::Hosts;
+use kit::net::Bind;
 use kit::sql::Durability;
 use kit::telemetry::TelemetrySettings;
 use serde::Deserialize;
@@ -36,6 +37,20 @@ pub struct EdgeSettings {
     pub cors_origins: Vec<String>,
     pub hosts: HashMap<String, String>,
     pub drain_timeout_ms: u64,
+}
+
+impl EdgeSettings {
+    /// A listener with the limits of the edge.
+    pub fn bind(&self, door: &'static str, setting: &'static str, address: &str) -> Bind {
+        Bind {
+            door,
+            setting,
+            address: address.to_owned(),
+            connections_max: self.connections_max,
+            header_timeout_ms: self.header_timeout_ms,
+            idle_timeout_ms: self.idle_timeout_ms,
+        }
+    }
 }
 
 /// The section `data`.
@@ -89,6 +104,9 @@ pub struct Settings {
     pub auth: CredentialSettings,
     pub telemetry: TelemetrySettings,
     pub shortener: shortener::Section,
+    pub ids: ids::Section,
+    /// The systems that are switched on; all when empty.
+    pub only: Vec<String>,
 }
 
 /// A setting that cannot be used: one line that says which and what to do.
@@ -119,6 +137,7 @@ pub fn known() -> Result<Layers, ConfigError> {
         Section { name: "auth", text: kit::auth::DEFAULT_SETTINGS },
         Section { name: "telemetry", text: kit::telemetry::DEFAULT_SETTINGS },
         Section { name: "shortener", text: shortener::settings::DEFAULT },
+        Section { name: "ids", text: ids::settings::DEFAULT },
     ])
 }
 
@@ -147,7 +166,19 @@ impl Settings {
             auth: layers.section("auth")?,
             telemetry: layers.section("telemetry")?,
             shortener: layers.section("shortener")?,
+            ids: layers.section("ids")?,
+            only: Vec::new(),
         })
+    }
+
+    /// Whether the system called `name` is switched on.
+    pub fn is_on(&self, name: &str) -> bool {
+        self.only.is_empty() || self.only.iter().any(|only| only == name)
+    }
+
+    /// Whether any system serves callers without a credential.
+    pub fn anonymous(&self) -> bool {
+        self.shortener.anonymous_create || self.ids.anonymous
     }
 
     /// Hosts of namespaces; in `dev` every `NAME.localhost` too.

@@ -178,6 +178,26 @@ impl Stopwatch {
     }
 }
 
+/// Tells how far the machine's clock was set, by the steady clock beside it.
+#[derive(Clone, Copy, Debug)]
+pub struct StepWatch {
+    steady: std::time::Instant,
+    shown_us: i64,
+}
+
+impl StepWatch {
+    /// Begins now.
+    pub fn start() -> Self {
+        Self { steady: std::time::Instant::now(), shown_us: machine_us() }
+    }
+
+    /// Microseconds that the clock was set since the start: forward positive, backward negative.
+    /// What a time server corrects bit by bit is in it too.
+    pub fn step_us(&self) -> i64 {
+        machine_us() - self.shown_us - micros_of(self.steady.elapsed())
+    }
+}
+
 /// Returns after `span` of the machine's time, whatever a namespace's clock shows: for what keeps
 /// processes in step with each other, never for a schedule.
 pub async fn pause(span: Duration) {

@@ -3,7 +3,8 @@
 //! In the order a request meets them:
 //!
 //! - [`config`]: defaults, file, environment and flags become one checked table.
-//! - [`http`]: listeners with TLS, limits and drain; problem documents; pages.
+//! - [`net`]: listeners with TLS, limits, faults and drain, for every protocol.
+//! - [`http`]: HTTP on them; problem documents; pages. [`resp`]: Redis's protocol on them.
 //! - [`idempotency`]: a write repeated under one key is done once.
 //! - [`auth`]: a credential becomes a [`auth::Principal`] and a namespace.
 //! - [`door`]: whose request it is, and which namespace answers.
@@ -34,6 +35,8 @@ pub mod idempotency;
 pub mod limits;
 pub mod memory;
 pub mod namespace;
+pub mod net;
+pub mod resp;
 pub mod sql;
 pub mod system;
 pub mod telemetry;

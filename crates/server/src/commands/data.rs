@@ -3,8 +3,6 @@
 use kit::clock::Clock;
 use kit::files;
 use kit::sql::{Db, Durability, Migration, OpenOptions, SqlError};
-use kit::system::System;
-use shortener::Shorteners;
 
 use super::{CommandError, runtime, say};
 use crate::backup;
@@ -12,10 +10,12 @@ use crate::cli::{BackupArgs, ConfigArgs, DataArgs, RestoreArgs};
 use crate::client;
 use crate::data_dir::DataDir;
 use crate::settings::{Sources, known, layered};
+use crate::systems::{self, SYSTEMS};
 
 /// The systems of this binary and their front doors.
 pub fn systems() -> Result<(), CommandError> {
-    say("shortener   short links   http: /shortener at the edge, redirects at its root")
+    let lines = SYSTEMS.iter().map(|entry| format!("{:<12}{}", entry.name, entry.what));
+    say(&lines.collect::<Vec<_>>().join("\n"))
 }
 
 /// The configuration in force with the origin of each value, or the commented defaults.
@@ -58,19 +58,16 @@ fn found(options: &OpenOptions) -> Result<Vec<String>, SqlError> {
     if let Some(sqlite) = db.embedded() {
         sqlite.check()?;
     }
-    if options.path.file_stem().is_none_or(|name| name != Shorteners::NAME) {
-        return Ok(Vec::new());
-    }
+    let name = options.path.file_stem().map(|name| name.to_string_lossy());
+    let Some(entry) = name.and_then(|name| systems::named(&name)) else { return Ok(Vec::new()) };
     let runtime = runtime().map_err(|error| SqlError::Invalid(error.to_string()))?;
-    let violations = runtime.block_on(shortener::invariants::check(&db))?;
-    Ok(violations.iter().map(ToString::to_string).collect())
+    runtime.block_on((entry.violations)(&db))
 }
 
 fn schema_of(name: &str) -> Option<&'static [Migration]> {
     match name {
         "auth" => Some(kit::auth::Auth::MIGRATIONS),
-        Shorteners::NAME => Some(Shorteners::MIGRATIONS),
-        _ => None,
+        name => systems::named(name).map(|entry| entry.migrations),
     }
 }
 

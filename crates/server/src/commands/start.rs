@@ -14,14 +14,13 @@ use crate::cli::{DevArgs, Ports, ServeArgs};
 use crate::house::{House, Manner};
 use crate::ready;
 use crate::settings::{Settings, Sources, layered};
-
-const SYSTEMS: &[&str] = &["shortener"];
+use crate::systems::{self, SYSTEMS};
 
 /// Everything for development: temporary state unless told, loopback only, known credentials.
 pub fn dev(args: DevArgs) -> Result<(), CommandError> {
     for name in &args.only {
-        if !SYSTEMS.contains(&name.as_str()) {
-            let known = SYSTEMS.join(", ");
+        if systems::named(name).is_none() {
+            let known = systems::names();
             return Err(CommandError::Refused(format!("--only {name}: the systems are {known}")));
         }
     }
@@ -30,20 +29,24 @@ pub fn dev(args: DevArgs) -> Result<(), CommandError> {
     if let Some(from) = &args.from {
         backup::restore(from, &dir)?;
     }
-    let mut defaults = vec![
-        "shortener.anonymous_create=true".to_owned(),
-        "shortener.anonymous_creates_per_minute=0".to_owned(),
-        "telemetry.log_levels=warn".to_owned(),
-    ];
+    let mut defaults = vec!["telemetry.log_levels=warn".to_owned()];
+    let dev_settings = SYSTEMS.iter().flat_map(|entry| entry.dev_settings);
+    defaults.extend(dev_settings.map(|setting| (*setting).to_owned()));
     if args.data.is_none() {
         defaults.push("data.durability=buffered".to_owned());
     }
     let mut flags = vec![format!("data.dir={}", dir.display())];
     if args.ports == Ports::Auto {
         flags.push("edge.listen=127.0.0.1:0".to_owned());
+        let with_port = SYSTEMS.iter().flat_map(|entry| entry.dev_settings).filter_map(|setting| {
+            let (key, _) = setting.split_once('=')?;
+            key.ends_with("listen").then(|| format!("{key}=127.0.0.1:0"))
+        });
+        flags.extend(with_port);
     }
     flags.extend(args.settings.iter().cloned());
-    let settings = Settings::read(&layered(&Sources { file: None, defaults, flags })?)?;
+    let layers = layered(&Sources { file: None, defaults, flags })?;
+    let settings = Settings { only: args.only.clone(), ..Settings::read(&layers)? };
     refuse_public(&settings)?;
     let manner = Manner { mode: Mode::Dev, open_all: args.data.is_some() || args.from.is_some() };
     run(&settings, manner, args.ready_file.as_deref())
@@ -66,8 +69,11 @@ pub fn serve(args: ServeArgs) -> Result<(), CommandError> {
 
 /// The credentials of `dev` are public, so its addresses must not be.
 fn refuse_public(settings: &Settings) -> Result<(), CommandError> {
-    let listens =
-        [("edge.listen", &settings.edge.listen), ("shortener.listen", &settings.shortener.listen)];
+    let listens = [
+        ("edge.listen", &settings.edge.listen),
+        ("shortener.listen", &settings.shortener.listen),
+        ("ids.resp_listen", &settings.ids.resp_listen),
+    ];
     for (setting, address) in listens {
         let host = kit::door::host_without_port(address);
         let host = host.trim_start_matches('[').trim_end_matches(']');
@@ -132,6 +138,7 @@ fn first_minute(edge: &str) -> String {
          namespace of its own)\n\n\
          \x20 console     {edge}/\n\
          \x20 shortener   {edge}/shortener\n\
+         \x20 ids         {edge}/ids\n\
          \x20 OpenAPI     {edge}/openapi.json\n\
          \x20 metrics     {edge}/metrics\n\n\
          Make a short link:\n\

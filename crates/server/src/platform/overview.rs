@@ -137,7 +137,10 @@ pub(super) async fn overview(
             cpu_seconds: reading.process.cpu_seconds,
             threads: reading.process.threads,
         },
-        systems: ["platform", "shortener"].map(|name| system(&platform, name)).into(),
+        systems: std::iter::once("platform")
+            .chain(platform.systems.iter().copied())
+            .map(|name| system(&platform, name))
+            .collect(),
     }))
 }
 
@@ -183,12 +186,18 @@ fn doors(platform: &Platform, name: &str) -> Vec<DoorAnswer> {
         let api = DoorAnswer { name: "api", url: format!("{base}/platform") };
         return vec![DoorAnswer { name: "console", url: format!("{base}/") }, api];
     }
-    let mut doors = vec![
-        DoorAnswer { name: "api", url: format!("{base}/{name}") },
-        DoorAnswer { name: "redirects", url: format!("{base}/{{code}}") },
-    ];
-    if let Some(own) = platform.shortener {
-        doors.push(DoorAnswer { name: "own address", url: format!("{}://{own}", platform.scheme) });
+    let mut doors = vec![DoorAnswer { name: "api", url: format!("{base}/{name}") }];
+    if name == "shortener" {
+        doors.push(DoorAnswer { name: "redirects", url: format!("{base}/{{code}}") });
+    }
+    for door in platform.doors.iter().filter(|door| door.system == name) {
+        doors.push(match door.is_http {
+            true => {
+                let url = format!("{}://{}", platform.scheme, door.address);
+                DoorAnswer { name: "own address", url }
+            }
+            false => DoorAnswer { name: door.key, url: door.address.to_string() },
+        });
     }
     doors
 }

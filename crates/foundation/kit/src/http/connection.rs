@@ -4,7 +4,6 @@
 //! beyond what hyper itself does.
 
 use std::convert::Infallible;
-use std::net::SocketAddr;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -19,8 +18,10 @@ use hyper_util::server::conn::auto::Builder;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::Problem;
-use super::activity::{Activity, Command, InFlight};
-use super::faults::{Action, Faults};
+use super::problem::PROBLEM_JSON;
+use crate::net::activity::{Command, InFlight};
+use crate::net::faults::Action;
+use crate::net::{Connection, Peer, Protocol};
 
 /// An answer as axum and the layers make it.
 pub type Response = axum::response::Response;
@@ -30,15 +31,6 @@ pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 /// Headers of one request at most, in bytes; more is a 431.
 const HEADER_BYTES_MAX: usize = 64 * 1024;
-
-/// Who is at the other end of a connection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Peer {
-    /// The address that the connection came from; a proxy's, where there is one.
-    pub address: SocketAddr,
-    /// Whether the connection is under TLS.
-    pub tls: bool,
-}
 
 /// What answers the requests of a listener.
 pub trait Handler: Send + Sync + 'static {
@@ -73,17 +65,22 @@ impl Handler for Routed {
     }
 }
 
-/// What the connections of one listener share.
-pub(super) struct Door<H> {
-    pub(super) name: &'static str,
-    pub(super) handler: Arc<H>,
-    pub(super) faults: Option<Arc<Faults>>,
-    pub(super) protocol: Builder<TokioExecutor>,
+/// HTTP/1 and HTTP/2 on a listener's connections.
+pub struct Http<H> {
+    handler: Arc<H>,
+    builder: Builder<TokioExecutor>,
+}
+
+impl<H: Handler> Http<H> {
+    /// Each request goes to `handler`.
+    pub fn new(handler: H) -> Self {
+        Self { handler: Arc::new(handler), builder: builder() }
+    }
 }
 
 /// HTTP/1 and HTTP/2 by the first bytes; without hyper's header timer, which allocates and locks
 /// for every request, because the roster's sweep does its work.
-pub(super) fn protocol() -> Builder<TokioExecutor> {
+fn builder() -> Builder<TokioExecutor> {
     let mut builder = Builder::new(TokioExecutor::new());
     builder.http1().header_read_timeout(None).max_buf_size(HEADER_BYTES_MAX);
     let header_bytes_max = u32::try_from(HEADER_BYTES_MAX).unwrap_or(u32::MAX);
@@ -91,51 +88,48 @@ pub(super) fn protocol() -> Builder<TokioExecutor> {
     builder
 }
 
-/// Serves a connection until its peer, the drain or the roster ends it.
-pub(super) async fn serve<H: Handler, S>(
-    socket: S,
-    door: Arc<Door<H>>,
-    peer: Peer,
-    activity: Arc<Activity>,
-) where
-    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-{
-    let (own, mut known) = (Arc::clone(&activity), None);
-    let service = Requests { door: Arc::clone(&door), peer, activity };
-    let protocol = &door.protocol;
-    let connection = protocol.serve_connection_with_upgrades(TokioIo::new(socket), service);
-    let mut connection = pin!(connection);
-    let mut is_finishing = false;
-    std::future::poll_fn(|cx| {
-        match own.command(cx.waker(), &mut known) {
-            Command::Serve => {}
-            Command::Finish if is_finishing => {}
-            Command::Finish => {
-                is_finishing = true;
-                connection.as_mut().graceful_shutdown();
+impl<H: Handler> Protocol for Http<H> {
+    async fn serve<S>(self: Arc<Self>, socket: S, connection: Connection)
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let (activity, mut known) = (Arc::clone(&connection.activity), None);
+        let requests = Requests { handler: Arc::clone(&self.handler), connection };
+        let served = self.builder.serve_connection_with_upgrades(TokioIo::new(socket), requests);
+        let mut served = pin!(served);
+        let mut is_finishing = false;
+        std::future::poll_fn(|cx| {
+            match activity.command(cx.waker(), &mut known) {
+                Command::Serve => {}
+                Command::Finish if is_finishing => {}
+                Command::Finish => {
+                    is_finishing = true;
+                    served.as_mut().graceful_shutdown();
+                }
+                Command::Cut => return Poll::Ready(()),
             }
-            Command::Cut => return Poll::Ready(()),
-        }
-        // Its errors are the peer's: broken off, not HTTP, too slow. Nobody is left to be told.
-        connection.as_mut().poll(cx).map(drop)
-    })
-    .await;
-}
+            // Its errors are the peer's: broken off, not HTTP, too slow. Nobody is left to be told.
+            served.as_mut().poll(cx).map(drop)
+        })
+        .await;
+    }
 
-/// Waits for something that comes before the first request, unless the connection is cut.
-pub(super) async fn unless_cut<T>(activity: &Activity, work: impl Future<Output = T>) -> Option<T> {
-    let (mut work, mut known) = (pin!(work), None);
-    std::future::poll_fn(|cx| match activity.command(cx.waker(), &mut known) {
-        Command::Cut => Poll::Ready(None),
-        _ => work.as_mut().poll(cx).map(Some),
-    })
-    .await
+    fn refusal(&self, connections_max: usize) -> Vec<u8> {
+        let detail = format!("All {connections_max} connections are taken; try again shortly.");
+        let document = Problem::unavailable(detail).document();
+        let length = document.len();
+        format!(
+            "HTTP/1.1 503 Service Unavailable\r\ncontent-type: {PROBLEM_JSON}\r\n\
+             content-length: {length}\r\nretry-after: 1\r\ncache-control: no-store\r\n\
+             connection: close\r\n\r\n{document}"
+        )
+        .into_bytes()
+    }
 }
 
 struct Requests<H> {
-    door: Arc<Door<H>>,
-    peer: Peer,
-    activity: Arc<Activity>,
+    handler: Arc<H>,
+    connection: Connection,
 }
 
 impl<H: Handler> hyper::service::Service<http::Request<Incoming>> for Requests<H> {
@@ -144,22 +138,23 @@ impl<H: Handler> hyper::service::Service<http::Request<Incoming>> for Requests<H
     type Future = Answer;
 
     fn call(&self, request: http::Request<Incoming>) -> Answer {
-        self.activity.request_began(request.version());
-        if let Some(faults) = &self.door.faults
-            && let Some(action) = faults.strike(self.door.name, request.uri().path())
+        let connection = &self.connection;
+        connection.activity.request_began(request.version() == http::Version::HTTP_2);
+        if let Some(faults) = &connection.faults
+            && let Some(action) = faults.strike(connection.door, request.uri().path())
         {
             return self.faulty(action, request);
         }
-        match self.door.handler.fast(&request, &self.peer) {
+        match self.handler.fast(&request, &connection.peer) {
             Some(response) => Answer::Ready(Some(response)),
-            None => self.later(self.door.handler.call(request.map(Body::new), self.peer)),
+            None => self.later(self.handler.call(request.map(Body::new), connection.peer)),
         }
     }
 }
 
 impl<H: Handler> Requests<H> {
     fn later(&self, future: BoxFuture<'static, Response>) -> Answer {
-        Answer::Later(future, InFlight::new(&self.activity))
+        Answer::Later(future, InFlight::new(&self.connection.activity))
     }
 
     fn faulty(&self, action: Action, request: http::Request<Incoming>) -> Answer {
@@ -170,16 +165,16 @@ impl<H: Handler> Requests<H> {
                 Answer::Ready(Some(problem.into_response()))
             }
             Action::Cut => {
-                self.activity.tell(Command::Cut);
+                self.connection.activity.tell(Command::Cut);
                 self.later(Box::pin(std::future::pending()))
             }
             Action::LatencyMs(latency_ms) => {
-                let (door, peer) = (Arc::clone(&self.door), self.peer);
+                let (handler, peer) = (Arc::clone(&self.handler), self.connection.peer);
                 self.later(Box::pin(async move {
                     tokio::time::sleep(Duration::from_millis(latency_ms.into())).await;
-                    match door.handler.fast(&request, &peer) {
+                    match handler.fast(&request, &peer) {
                         Some(response) => response,
-                        None => door.handler.call(request.map(Body::new), peer).await,
+                        None => handler.call(request.map(Body::new), peer).await,
                     }
                 }))
             }

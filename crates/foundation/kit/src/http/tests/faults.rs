@@ -1,5 +1,5 @@
 use super::*;
-use crate::http::faults::{Action, Rule, When};
+use crate::net::faults::{Action, Rule, When};
 
 fn rule(action: Action) -> Rule {
     Rule { door: Some("http".into()), path_prefix: "/".into(), when: When::EveryNth(1), action }

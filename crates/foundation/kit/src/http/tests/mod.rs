@@ -20,6 +20,7 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 
 use super::*;
+use crate::net::*;
 
 /// Long enough for any machine; a test that reaches it has failed.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -128,7 +129,7 @@ async fn start(setup: Setup) -> Server {
         bound = bound.with_faults(faults);
     }
     let address = bound.address();
-    let task = bound.serve(Arc::new(Doors { router }), setup.tls, drain);
+    let task = bound.serve(Http::new(Doors { router }), setup.tls, drain);
     Server { address, gate, trigger, task }
 }
 

@@ -1,18 +1,18 @@
-//! A listener: an address, its limits, and the connections that come to it.
+//! A listener: an address, its limits, and the connections that come to it, whatever they speak.
 
 use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::task::JoinHandle;
 
-use super::activity::{Command, Noted};
-use super::connection::{self, Door, Handler, Peer};
+use super::activity::{Activity, Command, Noted, Orders};
 use super::drain::Drain;
 use super::faults::Faults;
-use super::roster::{Limits, Roster, Seat};
+use super::roster::{Limits, Roster};
 use super::tls::Tls;
 use super::turn_away::TurnAway;
 
@@ -20,6 +20,42 @@ use super::turn_away::TurnAway;
 const BACKLOG: u32 = 1024;
 /// How long to let be when the process has no descriptor left for another connection.
 const OUT_OF_DESCRIPTORS_PAUSE: Duration = Duration::from_millis(50);
+
+/// Who is at the other end of a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Peer {
+    /// The address that the connection came from; a proxy's, where there is one.
+    pub address: SocketAddr,
+    /// Whether the connection is under TLS.
+    pub tls: bool,
+}
+
+/// One connection as its listener hands it over.
+#[derive(Clone, Debug)]
+pub struct Connection {
+    /// Who is at its other end.
+    pub peer: Peer,
+    /// The front door's name.
+    pub door: &'static str,
+    /// What befalls its requests.
+    pub faults: Option<Arc<Faults>>,
+    pub(crate) activity: Arc<Activity>,
+}
+
+/// What is spoken on a listener's connections.
+pub trait Protocol: Send + Sync + 'static {
+    /// Serves a connection until its peer ends it, or its [`Activity`] says so.
+    fn serve<S>(
+        self: Arc<Self>,
+        socket: S,
+        connection: Connection,
+    ) -> impl Future<Output = ()> + Send
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static;
+
+    /// What a connection beyond `connections_max` is told before it is closed.
+    fn refusal(&self, connections_max: usize) -> Vec<u8>;
+}
 
 /// Where a front door listens, and what it holds its connections to.
 #[derive(Clone, Debug)]
@@ -149,39 +185,37 @@ impl Bound {
 
     /// Serves connections until the drain; the task ends when the last of them has gone.
     #[must_use]
-    pub fn serve<H: Handler>(
-        self,
-        handler: Arc<H>,
-        tls: Option<Tls>,
-        drain: Drain,
-    ) -> JoinHandle<()> {
+    pub fn serve<P: Protocol>(self, protocol: P, tls: Option<Tls>, drain: Drain) -> JoinHandle<()> {
         let limits = Limits {
             connections_max: self.bind.connections_max,
             header_timeout: Duration::from_millis(self.bind.header_timeout_ms),
             idle_timeout: Duration::from_millis(self.bind.idle_timeout_ms),
         };
-        let door = Door {
-            name: self.bind.door,
-            handler,
+        let turn_away = TurnAway::new(protocol.refusal(limits.connections_max), tls.is_some());
+        let entrance = Entrance {
+            protocol: Arc::new(protocol),
+            door: self.bind.door,
             faults: self.faults,
-            protocol: connection::protocol(),
+            tls,
+            roster: Roster::new(limits),
+            drain,
+            turn_away,
         };
-        let (door, roster) = (Arc::new(door), Roster::new(limits));
-        let turn_away = TurnAway::new(limits.connections_max, tls.is_some());
-        let entrance = Entrance { door, tls, roster, drain, turn_away };
         tokio::spawn(entrance.run(self.listener, limits.sweep_period()))
     }
 }
 
-struct Entrance<H> {
-    door: Arc<Door<H>>,
+struct Entrance<P> {
+    protocol: Arc<P>,
+    door: &'static str,
+    faults: Option<Arc<Faults>>,
     tls: Option<Tls>,
     roster: Arc<Roster>,
     drain: Drain,
     turn_away: TurnAway,
 }
 
-impl<H: Handler> Entrance<H> {
+impl<P: Protocol> Entrance<P> {
     async fn run(self, listener: TcpListener, sweep_period: Duration) {
         let mut sweep = tokio::time::interval(sweep_period);
         sweep.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -190,7 +224,7 @@ impl<H: Handler> Entrance<H> {
                 () = self.drain.started() => break,
                 accepted = listener.accept() => match accepted {
                     Ok((stream, address)) => self.admit(stream, address),
-                    Err(error) => pause_after(self.door.name, &error).await,
+                    Err(error) => pause_after(self.door, &error).await,
                 },
                 _ = sweep.tick() => self.roster.sweep(Instant::now()),
             }
@@ -217,31 +251,21 @@ impl<H: Handler> Entrance<H> {
             return;
         }
         let peer = Peer { address, tls: self.tls.is_some() };
-        let door = Arc::clone(&self.door);
+        let activity = Arc::clone(seat.activity());
+        let connection =
+            Connection { peer, door: self.door, faults: self.faults.clone(), activity };
+        let (protocol, stream) = (Arc::clone(&self.protocol), Noted::new(stream, seat));
         match self.tls.as_ref().map(Tls::acceptor) {
-            None => drop(tokio::spawn(serve_plain(stream, door, peer, seat))),
-            Some(acceptor) => {
-                drop(tokio::spawn(serve_tls(stream, door, peer, (seat, acceptor))));
-            }
+            None => drop(tokio::spawn(protocol.serve(stream, connection))),
+            Some(acceptor) => drop(tokio::spawn(async move {
+                let handshake = acceptor.accept(stream);
+                let activity = Arc::clone(&connection.activity);
+                let handshake = Orders::of(&activity).unless(Command::Cut, handshake).await;
+                if let Some(Ok(stream)) = handshake {
+                    protocol.serve(stream, connection).await;
+                }
+            })),
         }
-    }
-}
-
-async fn serve_plain<H: Handler>(stream: TcpStream, door: Arc<Door<H>>, peer: Peer, seat: Seat) {
-    let activity = Arc::clone(seat.activity());
-    connection::serve(Noted::new(stream, seat), door, peer, activity).await;
-}
-
-async fn serve_tls<H: Handler>(
-    stream: TcpStream,
-    door: Arc<Door<H>>,
-    peer: Peer,
-    (seat, acceptor): (Seat, tokio_rustls::TlsAcceptor),
-) {
-    let activity = Arc::clone(seat.activity());
-    let handshake = acceptor.accept(Noted::new(stream, seat));
-    if let Some(Ok(stream)) = connection::unless_cut(&activity, handshake).await {
-        connection::serve(stream, door, peer, activity).await;
     }
 }
 

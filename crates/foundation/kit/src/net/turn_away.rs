@@ -1,4 +1,4 @@
-//! What a connection over the limit gets: a 503 that says so, and its end.
+//! What a connection over the limit gets: a refusal in its protocol, and its end.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,34 +7,22 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::Semaphore;
 
-use super::Problem;
-use super::problem::PROBLEM_JSON;
-
 /// Connections being turned away at once; any beyond are closed without a word.
 const AT_ONCE_MAX: usize = 64;
 /// What a peer may still send until it has read the answer.
 const LEFT_OVER_BYTES_MAX: u64 = 64 * 1024;
 const TIME_MAX: Duration = Duration::from_secs(1);
-const RETRY_AFTER_S: u32 = 1;
 
 pub(super) struct TurnAway {
     /// None under TLS, where an answer would cost the handshake that the limit is to save.
-    answer: Option<Arc<str>>,
+    answer: Option<Arc<[u8]>>,
     places: Arc<Semaphore>,
 }
 
 impl TurnAway {
-    pub(super) fn new(connections_max: usize, is_tls: bool) -> Self {
-        let detail = format!("All {connections_max} connections are taken; try again shortly.");
-        let document = Problem::unavailable(detail).document();
-        let answer = format!(
-            "HTTP/1.1 503 Service Unavailable\r\ncontent-type: {PROBLEM_JSON}\r\n\
-             content-length: {}\r\nretry-after: {RETRY_AFTER_S}\r\ncache-control: no-store\r\n\
-             connection: close\r\n\r\n{document}",
-            document.len(),
-        );
+    pub(super) fn new(refusal: Vec<u8>, is_tls: bool) -> Self {
         let places = Arc::new(Semaphore::new(AT_ONCE_MAX));
-        Self { answer: (!is_tls).then(|| answer.into()), places }
+        Self { answer: (!is_tls).then(|| refusal.into()), places }
     }
 
     pub(super) fn answer(&self, stream: TcpStream) {
@@ -48,8 +36,8 @@ impl TurnAway {
     }
 }
 
-async fn tell(mut stream: TcpStream, answer: &str) -> std::io::Result<()> {
-    stream.write_all(answer.as_bytes()).await?;
+async fn tell(mut stream: TcpStream, answer: &[u8]) -> std::io::Result<()> {
+    stream.write_all(answer).await?;
     stream.shutdown().await?;
     // Closing with bytes unread resets the connection, and the peer would lose the answer.
     let mut left_over = stream.take(LEFT_OVER_BYTES_MAX);

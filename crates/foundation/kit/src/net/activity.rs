@@ -4,7 +4,7 @@
 //! that only the connection's own thread writes; judging it is the [`super::roster`]'s work, a few
 //! times a second. A timer per request instead would allocate, and take the timer wheel's lock.
 
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering};
 use std::task::{Context, Poll, Waker};
@@ -16,7 +16,7 @@ use super::roster::Seat;
 
 /// What a connection is told; each outranks those before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Command {
+pub(crate) enum Command {
     /// Serve on.
     Serve,
     /// Finish the request in flight, then close.
@@ -25,11 +25,12 @@ pub(super) enum Command {
     Cut,
 }
 
+/// What one connection has done, and what it is told: between it and its listener.
 #[derive(Debug, Default)]
-pub(super) struct Activity {
+pub struct Activity {
     command: AtomicU8,
     waker: Mutex<Option<Waker>>,
-    http2: AtomicBool,
+    multiplexed: AtomicBool,
     write_blocked: AtomicBool,
     requests: AtomicU32,
     in_flight: AtomicU32,
@@ -57,7 +58,7 @@ impl Activity {
         let header_begun =
             self.reads.load(Ordering::Relaxed) != self.reads_at_request.load(Ordering::Relaxed);
         // HTTP/2 has frames that belong to no request, so bytes read do not mean a header there.
-        let header_begun = header_begun && !self.http2.load(Ordering::Relaxed);
+        let header_begun = header_begun && !self.multiplexed.load(Ordering::Relaxed);
         Sight {
             requests,
             in_flight,
@@ -67,20 +68,21 @@ impl Activity {
         }
     }
 
-    pub(super) fn request_began(&self, version: http::Version) {
-        if self.requests.load(Ordering::Relaxed) == 0 && version == http::Version::HTTP_2 {
-            self.http2.store(true, Ordering::Relaxed);
+    pub(crate) fn request_began(&self, multiplexed: bool) {
+        if self.requests.load(Ordering::Relaxed) == 0 && multiplexed {
+            self.multiplexed.store(true, Ordering::Relaxed);
         }
         bump(&self.requests);
         self.settle_reads();
     }
 
-    fn settle_reads(&self) {
+    /// What was read so far belongs to no next header.
+    pub(crate) fn settle_reads(&self) {
         self.reads_at_request.store(self.reads.load(Ordering::Relaxed), Ordering::Relaxed);
     }
 
     /// Tells the connection; a lower command than it already has changes nothing.
-    pub(super) fn tell(&self, command: Command) {
+    pub(crate) fn tell(&self, command: Command) {
         self.command.fetch_max(command as u8, Ordering::Release);
         if let Some(waker) = &*self.waker.lock() {
             waker.wake_by_ref();
@@ -89,7 +91,7 @@ impl Activity {
 
     /// What the connection is to do, for the task of `waker`. `known` is the caller's memory of
     /// the waker left here, so that the lock is taken only when the task's waker has changed.
-    pub(super) fn command(&self, waker: &Waker, known: &mut Option<Waker>) -> Command {
+    pub(crate) fn command(&self, waker: &Waker, known: &mut Option<Waker>) -> Command {
         if !known.as_ref().is_some_and(|known| known.will_wake(waker)) {
             *self.waker.lock() = Some(waker.clone());
             *known = Some(waker.clone());
@@ -104,16 +106,42 @@ impl Activity {
     }
 }
 
+/// The orders of a connection to its own task.
+pub(crate) struct Orders<'a> {
+    activity: &'a Activity,
+    known: Option<Waker>,
+}
+
+impl<'a> Orders<'a> {
+    pub(crate) fn of(activity: &'a Activity) -> Self {
+        Self { activity, known: None }
+    }
+
+    /// Goes on with `work` until the connection is told to do `order` or more.
+    pub(crate) async fn unless<T>(
+        &mut self,
+        order: Command,
+        work: impl Future<Output = T>,
+    ) -> Option<T> {
+        let mut work = pin!(work);
+        std::future::poll_fn(|cx| match self.activity.command(cx.waker(), &mut self.known) {
+            told if told >= order => Poll::Ready(None),
+            _ => work.as_mut().poll(cx).map(Some),
+        })
+        .await
+    }
+}
+
 /// Only the connection's own task calls this, so no read-modify-write is needed.
 fn bump(counter: &AtomicU32) {
     counter.store(counter.load(Ordering::Relaxed).wrapping_add(1), Ordering::Relaxed);
 }
 
 /// A request that a handler is working on, until it is dropped.
-pub(super) struct InFlight(Arc<Activity>);
+pub(crate) struct InFlight(Arc<Activity>);
 
 impl InFlight {
-    pub(super) fn new(activity: &Arc<Activity>) -> Self {
+    pub(crate) fn new(activity: &Arc<Activity>) -> Self {
         activity.in_flight.fetch_add(1, Ordering::Relaxed);
         Self(Arc::clone(activity))
     }

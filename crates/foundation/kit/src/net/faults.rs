@@ -22,7 +22,7 @@ pub struct Rule {
     /// The door whose requests are meant, such as `edge`; every door when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub door: Option<String>,
-    /// How the path begins; every path when empty.
+    /// How the path begins, or the command where a protocol has no paths; every one when empty.
     #[serde(default)]
     pub path_prefix: String,
     /// Which of those requests.

@@ -1,0 +1,158 @@
+//! What commands answer, gathered for one write.
+
+use std::fmt::Write;
+
+/// Replies in the order of their commands.
+///
+/// Each method adds one value. An array or map takes the values that are added after it as its own,
+/// so exactly as many have to follow.
+#[derive(Clone, Debug)]
+pub struct Reply {
+    bytes: Vec<u8>,
+    version: Version,
+}
+
+/// Which RESP a client speaks, as `HELLO` says.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Version {
+    /// What every client speaks.
+    #[default]
+    Two,
+    /// With maps, doubles, booleans and a null of its own.
+    Three,
+}
+
+impl Reply {
+    /// No value yet.
+    pub fn new(version: Version) -> Self {
+        Self { bytes: Vec::new(), version }
+    }
+
+    /// Which version the values are written in.
+    pub fn version(&self) -> Version {
+        self.version
+    }
+
+    pub(super) fn set_version(&mut self, version: Version) {
+        self.version = version;
+    }
+
+    /// The values as they go over the wire.
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.bytes.clear();
+    }
+
+    pub(super) fn append(&mut self, other: &Self) {
+        self.bytes.extend_from_slice(&other.bytes);
+    }
+
+    /// A short text without a line break, such as `OK`.
+    pub fn simple(&mut self, text: &str) {
+        self.bytes.push(b'+');
+        self.line(text.as_bytes());
+    }
+
+    /// An error: a code in capitals, then what was wrong. Line breaks become spaces.
+    pub fn error(&mut self, text: &str) {
+        self.bytes.push(b'-');
+        let flat = text.bytes().map(|byte| if matches!(byte, b'\r' | b'\n') { b' ' } else { byte });
+        self.bytes.extend(flat);
+        self.bytes.extend_from_slice(b"\r\n");
+    }
+
+    /// A number.
+    pub fn integer(&mut self, number: i64) {
+        self.headed(b':', number);
+    }
+
+    /// Bytes.
+    pub fn bulk(&mut self, bytes: &[u8]) {
+        self.headed(b'$', bytes.len());
+        self.line(bytes);
+    }
+
+    /// What is not there.
+    pub fn null(&mut self) {
+        let null: &[u8] = match self.version {
+            Version::Two => b"$-1\r\n",
+            Version::Three => b"_\r\n",
+        };
+        self.bytes.extend_from_slice(null);
+    }
+
+    /// The next `length` values.
+    pub fn array(&mut self, length: usize) {
+        self.headed(b'*', length);
+    }
+
+    /// The next `pairs` pairs of a key and a value; RESP2 has them as one flat array.
+    pub fn map(&mut self, pairs: usize) {
+        match self.version {
+            Version::Two => self.headed(b'*', pairs * 2),
+            Version::Three => self.headed(b'%', pairs),
+        }
+    }
+
+    /// Yes or no; RESP2 has 1 and 0.
+    pub fn boolean(&mut self, yes: bool) {
+        match self.version {
+            Version::Two => self.integer(yes.into()),
+            Version::Three => self.line(if yes { b"#t" } else { b"#f" }),
+        }
+    }
+
+    fn line(&mut self, text: &[u8]) {
+        self.bytes.extend_from_slice(text);
+        self.bytes.extend_from_slice(b"\r\n");
+    }
+
+    fn headed(&mut self, kind: u8, number: impl itoa::Integer) {
+        self.bytes.push(kind);
+        self.line(itoa::Buffer::new().format(number).as_bytes());
+    }
+}
+
+/// Writes an error from what is displayed.
+pub(super) fn error(reply: &mut Reply, code: &str, what: &dyn std::fmt::Display) {
+    let mut text = String::from(code);
+    // Writing to a string never fails.
+    let _ = write!(text, " {what}");
+    reply.error(&text);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn written(version: Version, write: impl FnOnce(&mut Reply)) -> String {
+        let mut reply = Reply::new(version);
+        write(&mut reply);
+        String::from_utf8(reply.bytes).unwrap()
+    }
+
+    #[test]
+    fn each_kind_of_value_has_its_form() {
+        let all = |reply: &mut Reply| {
+            reply.map(1);
+            reply.bulk(b"a\r\n");
+            reply.array(3);
+            reply.integer(-7);
+            reply.null();
+            reply.boolean(true);
+            reply.simple("OK");
+            reply.error("ERR two\r\nlines");
+        };
+        assert_eq!(
+            written(Version::Two, all),
+            "*2\r\n$3\r\na\r\n\r\n*3\r\n:-7\r\n$-1\r\n:1\r\n+OK\r\n-ERR two  lines\r\n"
+        );
+        assert_eq!(
+            written(Version::Three, all),
+            "%1\r\n$3\r\na\r\n\r\n*3\r\n:-7\r\n_\r\n#t\r\n+OK\r\n-ERR two  lines\r\n"
+        );
+    }
+}

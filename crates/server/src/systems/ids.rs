@@ -1,0 +1,72 @@
+//! Ids: the API below `/ids`, and an address for Redis clients.
+
+use std::sync::Arc;
+
+use axum::response::Response;
+use hyper::body::Incoming;
+use ids::resp::IdCommands;
+use ids::{IdGenerators, fast, registry};
+use kit::door::Door;
+use kit::http::Peer;
+use kit::net::Bind;
+use kit::resp::Resp;
+use kit::sql::Db;
+use kit::system::{Rooms, System};
+
+use super::{Entry, Fast, Front, OwnDoor, Violations, Wiring};
+
+/// Redis clients keep connections in pools, and expect them to be there after an hour.
+const RESP_IDLE_MS: u64 = 3_600_000;
+
+pub const ENTRY: Entry = Entry {
+    name: IdGenerators::NAME,
+    what: "unique ids     http: /ids at the edge; resp: ids.resp_listen (6381 in dev)",
+    migrations: IdGenerators::MIGRATIONS,
+    violations,
+    dev_settings: &["ids.anonymous=true", "ids.resp_listen=127.0.0.1:6381"],
+    wire,
+};
+
+struct OneId(fast::Fast);
+
+impl Fast for OneId {
+    fn fast(&self, request: &http::Request<Incoming>, _: &Peer) -> Option<Response> {
+        self.0.answer(request)
+    }
+}
+
+fn wire(wiring: &Wiring<'_>) -> Result<Front, String> {
+    let section = &wiring.settings.ids;
+    let generators = Arc::new(IdGenerators::new(section.clone().check()?));
+    let rooms = Rooms::new(Arc::clone(&generators), Arc::clone(wiring.namespaces));
+    let door = Door { rooms, auth: wiring.auth.clone(), hosts: Arc::clone(wiring.hosts) };
+    let (router, api) = ids::http::router(door.clone()).split_for_parts();
+    let doors = match section.resp_listen.as_str() {
+        "" => Vec::new(),
+        listen => {
+            let red = wiring.metrics.red(IdGenerators::NAME, "resp");
+            let resp = Resp::new(door.clone(), IdCommands, &red);
+            let bind = wiring.bind("ids resp", "ids.resp_listen", listen);
+            vec![OwnDoor {
+                key: "resp",
+                bind: Bind { idle_timeout_ms: RESP_IDLE_MS, ..bind },
+                is_http: false,
+                serve: Box::new(|bound, tls, drain| drop(bound.serve(resp, tls, drain))),
+            }]
+        }
+    };
+    Ok(Front {
+        name: IdGenerators::NAME,
+        system: generators,
+        router,
+        api,
+        fast: Some(Box::new(OneId(fast::Fast::new(door, wiring.metrics)))),
+        public: None,
+        doors,
+    })
+}
+
+fn violations(db: &Db) -> Violations {
+    let db = db.clone();
+    Box::pin(async move { db.read(registry::violations).await })
+}
