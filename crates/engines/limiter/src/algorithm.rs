@@ -106,8 +106,7 @@ impl Algorithm {
     /// Decides on a state of two words. An algorithm that is not [`Kept::Pair`] denies.
     pub fn on_pair(&self, pair: [u64; 2], asked: Asked) -> ([u64; 2], Answer) {
         let Self::SlidingCounter(counter) = self else { return (pair, Answer::DENIED) };
-        let (state, answer) =
-            counter.decide(TwoWindows::of_words(pair), asked.now_us, asked.hits);
+        let (state, answer) = counter.decide(TwoWindows::of_words(pair), asked.now_us, asked.hits);
         let is_nothing = state.current.count == 0 && state.previous == 0;
         (if is_nothing { [0; 2] } else { state.words(counter.length_s) }, answer)
     }

@@ -176,6 +176,27 @@ impl Deferred {
     }
 }
 
+/// What breaks an invariant of the rows: a request that cannot be read, or a number not given yet.
+///
+/// # Errors
+/// The store's own.
+pub fn violations(tx: &mut Tx<'_>) -> Result<Vec<String>, SqlError> {
+    let mut found = Vec::new();
+    let next: Option<i64> = tx.find("SELECT id FROM deferred_next", &[], |row| row.get(0))?;
+    let rows = tx.query("SELECT id, request FROM deferred", &[], |row| {
+        Ok((row.get::<i64>(0)?, row.get::<String>(1)?))
+    })?;
+    for (id, request) in rows {
+        if serde_json::from_str::<KeptRequest>(&request).is_err() {
+            found.push(format!("the deferred request {id} cannot be read"));
+        }
+        if next.is_none_or(|next| id >= next) {
+            found.push(format!("the deferred request {id} has a number that was not given yet"));
+        }
+    }
+    Ok(found)
+}
+
 fn waiting(row: &kit::sql::Row<'_>) -> Result<Waiting, SqlError> {
     let request: String = row.get(2)?;
     let request = serde_json::from_str(&request)

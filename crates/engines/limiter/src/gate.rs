@@ -10,12 +10,13 @@ use std::task::{Context, Poll};
 use axum::body::Body;
 use axum::response::Response;
 use bytes::Bytes;
-use http::HeaderMap;
+use http::{Extensions, HeaderMap};
 use http_body::{Frame, SizeHint};
 use kit::door::host_of;
 use kit::http::Peer;
 use kit::namespace::NamespaceName;
 use kit::system::Rooms;
+use parking_lot::Mutex;
 
 use crate::Limiters;
 use crate::descriptors::{Recipe, Seen};
@@ -46,6 +47,10 @@ pub enum Passage {
 /// What is to be added to the answer of a request that passed.
 #[derive(Default)]
 pub struct Pass(Option<Box<Passed>>);
+
+/// A pass in a request's extensions.
+#[derive(Clone)]
+struct Kept(Arc<Mutex<Option<Pass>>>);
 
 struct Passed {
     ruling: Ruling,
@@ -152,6 +157,16 @@ fn without_hits<'r>(asked: &Request<'r>) -> Request<'r> {
 }
 
 impl Pass {
+    /// Goes along with a request that is not answered yet, so that it is ruled on only once.
+    pub fn keep_in(self, extensions: &mut Extensions) {
+        extensions.insert(Kept(Arc::new(Mutex::new(Some(self)))));
+    }
+
+    /// The pass that a request has already.
+    pub fn take_from(extensions: &mut Extensions) -> Option<Self> {
+        extensions.remove::<Kept>()?.0.lock().take()
+    }
+
     /// Tells the caller of the limits, and holds the lease, if there is one, until the answer has
     /// been sent.
     pub fn finish(self, mut response: Response) -> Response {

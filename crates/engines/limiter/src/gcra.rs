@@ -30,9 +30,7 @@ impl Gcra {
         let period_ns = period_us.checked_mul(NS_PER_US).filter(|period_ns| *period_ns > 0)?;
         let interval_ns = if rate == 0 { return None } else { period_ns.div_ceil(rate.into()) };
         let tolerance_ns = interval_ns.checked_mul(burst.into())?;
-        (1..=TOLERANCE_NS_MAX)
-            .contains(&tolerance_ns)
-            .then_some(Self { interval_ns, tolerance_ns })
+        (1..=TOLERANCE_NS_MAX).contains(&tolerance_ns).then_some(Self { interval_ns, tolerance_ns })
     }
 
     /// Decides on `hits` at `now_us` for the bucket that will be full at `full_at_ns`, and gives

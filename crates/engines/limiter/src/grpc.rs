@@ -17,13 +17,12 @@ use kit::http::{BoxFuture, Handler, Peer, Problem, Response};
 use kit::telemetry::metrics::{Metrics, Red};
 
 use crate::Limiters;
-use crate::http::{Asking, DECIDE};
+use crate::http::Asking;
 use crate::model::{BadRequest, Descriptor, Override, Request as Asked, Ruling, Status, Verdict};
 use crate::rules::Unit;
 use frame::{Code, Failure};
 use messages::{
-    DescriptorStatus, Duration, HealthCheckResponse, RateLimit, RateLimitRequest,
-    RateLimitResponse,
+    DescriptorStatus, Duration, HealthCheckResponse, RateLimit, RateLimitRequest, RateLimitResponse,
 };
 
 const SHOULD_RATE_LIMIT: &str = "/envoy.service.ratelimit.v3.RateLimitService/ShouldRateLimit";
@@ -81,7 +80,7 @@ impl Grpc {
         body: Body,
     ) -> Result<Response, Failure> {
         let asking = Asking::from_request_parts(parts, &self.door).await?;
-        asking.require(DECIDE)?;
+        asking.may_decide()?;
         let body = axum::body::to_bytes(body, frame::MESSAGE_BYTES_MAX).await;
         let body = body.map_err(|_| {
             let text = format!("a message may have at most {} bytes", frame::MESSAGE_BYTES_MAX);
@@ -95,7 +94,7 @@ impl Grpc {
 }
 
 impl Handler for Grpc {
-    fn fast(&self, _: &http::Request<kit::http::Incoming>, _: &Peer) -> Option<Response> {
+    fn fast(&self, _: &mut http::Request<kit::http::Incoming>, _: &Peer) -> Option<Response> {
         None
     }
 
@@ -143,10 +142,7 @@ fn told(ruling: &Ruling) -> RateLimitResponse {
 }
 
 fn status_of(status: &Status) -> DescriptorStatus {
-    let reset = status.answer.map(|answer| Duration {
-        seconds: answer.reset_s().into(),
-        nanos: 0,
-    });
+    let reset = status.answer.map(|answer| Duration { seconds: answer.reset_s().into(), nanos: 0 });
     DescriptorStatus {
         code: if status.is_over { OVER_LIMIT } else { OK },
         current_limit: status.limit.map(|limit| RateLimit {

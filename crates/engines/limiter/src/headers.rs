@@ -128,9 +128,9 @@ mod tests {
     fn told_of(verdict: Verdict, statuses: Vec<Status>) -> Vec<String> {
         let mut headers = HeaderMap::new();
         add(&mut headers, &Ruling { verdict, statuses, lease: None });
-        let told = headers.iter().map(|(name, value)| {
-            format!("{name}: {}", value.to_str().unwrap_or_default())
-        });
+        let told = headers
+            .iter()
+            .map(|(name, value)| format!("{name}: {}", value.to_str().unwrap_or_default()));
         told.collect()
     }
 

@@ -9,10 +9,9 @@ pub mod wire;
 use std::sync::Arc;
 
 use axum::extract::FromRequestParts;
-use http::header::AUTHORIZATION;
 use http::request::Parts;
 use kit::auth::Principal;
-use kit::door::{Caller, Door, host_of};
+use kit::door::{Caller, Door};
 use kit::http::Problem;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -20,8 +19,6 @@ use utoipa_axum::routes;
 use crate::Limiters;
 use crate::service::Limiter;
 
-/// What a principal needs to have requests ruled on and to take kept ones.
-pub const DECIDE: &str = "limiter:decide";
 /// What a principal needs to look at rules and counts.
 pub const READ: &str = "limiter:read";
 /// What a principal needs to change rules and counts, and to see callers.
@@ -48,37 +45,27 @@ pub fn router(door: Door<Limiters>) -> OpenApiRouter {
         .with_state(door)
 }
 
-/// A caller and the limiter of its namespace. Without a credential it may have decisions made,
-/// where the settings allow that, and nothing else.
+/// A caller and the limiter of its namespace.
 pub(crate) struct Asking {
     pub(crate) limiter: Arc<Limiter>,
-    principal: Option<Arc<Principal>>,
+    principal: Arc<Principal>,
 }
 
 impl FromRequestParts<Door<Limiters>> for Asking {
     type Rejection = Problem;
 
-    async fn from_request_parts(
-        parts: &mut Parts,
-        door: &Door<Limiters>,
-    ) -> Result<Self, Problem> {
-        let is_anonymous = !parts.headers.contains_key(AUTHORIZATION);
-        if is_anonymous && door.rooms.system().settings().anonymous {
-            let namespace = door.hosts.namespace_of(host_of(&parts.headers, &parts.uri));
-            let limiter = door.rooms.open(&namespace).await?;
-            return Ok(Self { limiter, principal: None });
-        }
+    async fn from_request_parts(parts: &mut Parts, door: &Door<Limiters>) -> Result<Self, Problem> {
         let caller = Caller::<Limiters>::from_request_parts(parts, door).await?;
-        Ok(Self { limiter: caller.room, principal: Some(caller.principal) })
+        Ok(Self { limiter: caller.room, principal: caller.principal })
     }
 }
 
 impl Asking {
     pub(crate) fn require(&self, scope: &str) -> Result<(), Problem> {
-        match &self.principal {
-            Some(principal) => Ok(principal.require(scope)?),
-            None if scope == DECIDE => Ok(()),
-            None => Err(Problem::unauthorized("This needs a credential.")),
-        }
+        Ok(self.principal.require(scope)?)
+    }
+
+    pub(crate) fn may_decide(&self) -> Result<(), Problem> {
+        Ok(self.limiter.may_decide(&self.principal)?)
     }
 }

@@ -18,6 +18,7 @@ pub mod over_cache;
 pub mod permits;
 mod plan;
 pub mod recording;
+pub mod resp;
 pub mod rule_files;
 pub mod rules;
 pub mod service;

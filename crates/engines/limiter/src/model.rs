@@ -119,7 +119,11 @@ impl Request<'_> {
             if !(1..=PATH_MAX).contains(&entries) {
                 return Err(BadRequest::Entries(entries));
             }
-            bytes += descriptor.entries.iter().map(|(key, value)| key.len() + value.len()).sum::<usize>();
+            bytes += descriptor
+                .entries
+                .iter()
+                .map(|(key, value)| key.len() + value.len())
+                .sum::<usize>();
         }
         if bytes > TEXT_BYTES_MAX {
             return Err(BadRequest::TooLong(bytes));

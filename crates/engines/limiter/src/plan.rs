@@ -6,9 +6,7 @@ use crate::algorithm::Algorithm;
 use crate::answer::Answer;
 use crate::fixed_window::FixedWindow;
 use crate::model::{Override, Request, Ruling, Status, Verdict};
-use crate::rules::{
-    KeyHasher, Limit, Manner, OnLimit, Outcome, Rule, RuleSet, Secret,
-};
+use crate::rules::{KeyHasher, Limit, Manner, OnLimit, Outcome, Rule, RuleSet, Secret};
 use crate::table::Charge;
 use crate::windowed::COUNT_MAX;
 
@@ -142,7 +140,6 @@ fn drop_replaced(items: &mut [Item], replacing: &[Arc<Rule>]) {
 fn limit_of(wanted: Override) -> Limit {
     let (requests, period_s) = (wanted.requests, wanted.unit.seconds());
     let window = FixedWindow { limit: requests.min(COUNT_MAX), length_s: period_s };
-    let algorithm =
-        if requests == 0 { Algorithm::Deny } else { Algorithm::FixedWindow(window) };
+    let algorithm = if requests == 0 { Algorithm::Deny } else { Algorithm::FixedWindow(window) };
     Limit { algorithm, requests, burst: requests, period_s, unit: wanted.unit }
 }

@@ -117,9 +117,8 @@ impl Recording {
             rehearsal.newly_denied += usize::from(recorded.admitted && !admitted);
             rehearsal.newly_admitted += usize::from(!recorded.admitted && admitted);
         }
-        let tally = |rule: &std::sync::Arc<crate::rules::Rule>| {
-            (rule.place.clone(), rule.counts.tally())
-        };
+        let tally =
+            |rule: &std::sync::Arc<crate::rules::Rule>| (rule.place.clone(), rule.counts.tally());
         rehearsal.rules = candidate.rules().iter().map(tally).collect();
         rehearsal
     }

@@ -19,9 +19,7 @@ use parking_lot::Mutex;
 
 pub use error::RuleError;
 pub use read::{FILE_BYTES_MAX, Kind, PATH_MAX};
-pub use rule::{
-    Counts, Limit, Manner, Mode, OnFailure, OnLimit, Outcome, Rule, Tally, Unit,
-};
+pub use rule::{Counts, Limit, Manner, Mode, OnFailure, OnLimit, Outcome, Rule, Tally, Unit};
 pub use set::{KeyHasher, Match, RULES_MAX, RuleFile, RuleSet, Secret};
 
 /// The rules in force.

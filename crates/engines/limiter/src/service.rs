@@ -8,6 +8,7 @@ pub mod later;
 
 use std::sync::Arc;
 
+use kit::auth::{AuthError, Kind, Principal};
 use kit::clock::Clock;
 use kit::entropy::Entropy;
 use kit::telemetry::metrics::Counter;
@@ -37,7 +38,12 @@ pub struct Limiter {
     pub(crate) offenders: Mutex<Offenders>,
     pub(crate) rule_files: crate::rule_files::RuleFiles,
     pub(crate) decided: Decided,
+    /// Whether callers without a credential are ruled on.
+    pub(crate) anonymous: bool,
 }
+
+/// What a principal needs to have requests ruled on and to take kept ones.
+pub const DECIDE: &str = "limiter:decide";
 
 /// Counters of the whole process.
 pub(crate) struct Decided {
@@ -78,6 +84,17 @@ impl Limiter {
         let answers = self.table.decide_all(&charges, now_us);
         drop(charges);
         Ok(self.rule(request, plan, answers, (now_us, lease)))
+    }
+
+    /// Whether a caller may have requests ruled on.
+    ///
+    /// # Errors
+    /// [`AuthError`] when it may not.
+    pub fn may_decide(&self, principal: &Principal) -> Result<(), AuthError> {
+        if self.anonymous && principal.kind == Kind::Anonymous {
+            return Ok(());
+        }
+        principal.require(DECIDE)
     }
 
     /// Whether a decision needs no other process.

@@ -89,8 +89,10 @@ impl Section {
         let descriptors = self.edge_descriptors.iter().map(|parts| {
             let part = |text: &String| {
                 Part::parse(text).ok_or_else(|| {
-                    format!("limiter.edge_descriptors: {text:?} is none of remote_address, user, \
-                             path, method, host, header:NAME and KEY=VALUE")
+                    format!(
+                        "limiter.edge_descriptors: {text:?} is none of remote_address, user, \
+                             path, method, host, header:NAME and KEY=VALUE"
+                    )
                 })
             };
             parts.iter().map(part).collect::<Result<Vec<_>, _>>()

@@ -202,14 +202,19 @@ impl Shared {
                 *answer = Some(answer_of_permits);
             }
         }
-        let unsettled: Vec<&Ask<'_>> =
-            asks.iter().zip(&settled).filter(|(_, answer)| answer.is_none()).map(|(ask, _)| ask).collect();
+        let unsettled: Vec<&Ask<'_>> = asks
+            .iter()
+            .zip(&settled)
+            .filter(|(_, answer)| answer.is_none())
+            .map(|(ask, _)| ask)
+            .collect();
         if !unsettled.is_empty() {
             let answers = self.ask_store(&unsettled, now_us).await;
             let is_denied = match &answers {
-                Ok(answers) => unsettled.iter().zip(answers).any(|(ask, answer)| {
-                    !answer.admitted && !ask.charge.shadow
-                }),
+                Ok(answers) => unsettled
+                    .iter()
+                    .zip(answers)
+                    .any(|(ask, answer)| !answer.admitted && !ask.charge.shadow),
                 Err(_) => true,
             };
             if is_denied {
@@ -237,11 +242,7 @@ impl Shared {
 
     /// Asks the store, for whole batches of rules in soft mode; for just what is needed when there
     /// is no whole batch left.
-    async fn ask_store(
-        &self,
-        asks: &[&Ask<'_>],
-        now_us: u64,
-    ) -> Result<Vec<Answer>, StoreError> {
+    async fn ask_store(&self, asks: &[&Ask<'_>], now_us: u64) -> Result<Vec<Answer>, StoreError> {
         let batch = |ask: &&Ask<'_>| match ask.soft {
             Some((requests, overrun, _)) if ask.charge.hits > 0 => {
                 self.permits.batch(requests, overrun, ask.charge.hits)
@@ -267,8 +268,7 @@ impl Shared {
             }
         }
         for (charge, answer) in plain.iter().zip(&answers) {
-            let asked =
-                Asked { key: charge.key, algorithm: charge.algorithm, hits: charge.hits };
+            let asked = Asked { key: charge.key, algorithm: charge.algorithm, hits: charge.hits };
             self.over.keep(&asked, answer, now_us);
         }
         Ok(answers)

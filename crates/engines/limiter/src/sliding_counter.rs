@@ -124,12 +124,8 @@ impl SlidingCounter {
             // The previous window's share has to shrink to what is left beside the present count.
             Some(room) => left_us.saturating_sub(self.share_left_us(state.previous, room)),
             // The present window has to become the previous one and shrink to the room.
-            None => {
-                (left_us + self.length_us()).saturating_sub(self.share_left_us(
-                    state.current.count,
-                    room,
-                ))
-            }
+            None => (left_us + self.length_us())
+                .saturating_sub(self.share_left_us(state.current.count, room)),
         }
     }
 

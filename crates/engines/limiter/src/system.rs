@@ -87,6 +87,7 @@ impl System for Limiters {
                 over: decided.with(&["over_limit"]),
                 queued: decided.with(&["queued"]),
             },
+            anonymous: settings.anonymous,
             clock: ctx.clock,
             entropy: ctx.entropy,
         });

@@ -214,11 +214,9 @@ impl Shard {
             Kept::Nowhere => (Answer::DENIED, Undo::Nothing),
             Kept::Word => {
                 let budget = self.bytes_max.saturating_sub(self.rare_bytes());
-                let (before, answer) = self.words.change(
-                    (charge.key, now_us),
-                    budget,
-                    |word| algorithm.on_word(word, asked),
-                );
+                let (before, answer) = self
+                    .words
+                    .change((charge.key, now_us), budget, |word| algorithm.on_word(word, asked));
                 (answer, Undo::Word(before))
             }
             Kept::Pair => {
@@ -226,11 +224,9 @@ impl Shard {
                 let budget = self.bytes_max.saturating_sub(others);
                 let rare = self.rare();
                 let budget = budget.saturating_sub(rare.large.bytes());
-                let (before, answer) = rare.pairs.change(
-                    (charge.key, now_us),
-                    budget,
-                    |pair| algorithm.on_pair(pair, asked),
-                );
+                let (before, answer) = rare
+                    .pairs
+                    .change((charge.key, now_us), budget, |pair| algorithm.on_pair(pair, asked));
                 (answer, Undo::Pair(before))
             }
             Kept::Large => {

@@ -59,7 +59,11 @@ pub fn is_over(word: u64, now_us: u64) -> bool {
 
 /// The second at which a word of either kind means nothing more.
 pub fn over_at_s(word: u64) -> u64 {
-    if word & KIND == 0 { word.div_ceil(NS_PER_SECOND) } else { Windowed::of_word(word).end_s.into() }
+    if word & KIND == 0 {
+        word.div_ceil(NS_PER_SECOND)
+    } else {
+        Windowed::of_word(word).end_s.into()
+    }
 }
 
 #[cfg(test)]

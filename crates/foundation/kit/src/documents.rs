@@ -130,8 +130,7 @@ mod tests {
         documents.put("b.txt", "three").unwrap();
         documents.put("other", "left alone").unwrap();
         let read = all().unwrap();
-        let read: Vec<_> =
-            read.iter().map(|(name, text)| (name.as_str(), text.as_str())).collect();
+        let read: Vec<_> = read.iter().map(|(name, text)| (name.as_str(), text.as_str())).collect();
         assert_eq!(read, [("a.txt", "one"), ("b.txt", "three")]);
         assert!(documents.remove("a.txt").unwrap() && !documents.remove("a.txt").unwrap());
         documents.put("b.txt", "longer than ten").unwrap();

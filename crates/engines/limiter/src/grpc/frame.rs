@@ -91,7 +91,8 @@ pub fn respond(message: &impl Message) -> Response {
     // There is room: a `BytesMut` grows.
     let encoded = message.encode(&mut data);
     debug_assert!(encoded.is_ok());
-    let mut response = Response::new(Body::new(Reply { data: Some(data.freeze()), is_over: false }));
+    let mut response =
+        Response::new(Body::new(Reply { data: Some(data.freeze()), is_over: false }));
     response.headers_mut().insert(header::CONTENT_TYPE, MEDIA_TYPE);
     response
 }

@@ -5,7 +5,7 @@ use http::StatusCode;
 use kit::http::{Json, Problem};
 
 use super::wire::{LimitExplanation, LimitRequest, LimitRuling, LimitStatus};
-use super::{ADMIN, Asking, DECIDE, READ};
+use super::{ADMIN, Asking, READ};
 use crate::deferred::DeferError;
 use crate::headers;
 use crate::model::{BadRequest, Ruling, Verdict};
@@ -26,7 +26,7 @@ pub(super) async fn decide(
     asking: Asking,
     Json(mut wire): Json<LimitRequest>,
 ) -> Result<Response, Problem> {
-    asking.require(DECIDE)?;
+    asking.may_decide()?;
     let payload = wire.payload.take();
     let request = wire.request();
     let ruling = asking.limiter.decide(&request).await?;
@@ -91,7 +91,7 @@ pub(super) async fn release(
     asking: Asking,
     Json(wire): Json<LimitRequest>,
 ) -> Result<StatusCode, Problem> {
-    asking.require(DECIDE)?;
+    asking.may_decide()?;
     let lease = wire.lease.ok_or_else(|| Problem::unprocessable("lease: name the lease"))?;
     // Only what is held goes: limits on rates keep what was counted.
     let mut request = wire.request();
@@ -113,7 +113,7 @@ pub(super) async fn refund(
     asking: Asking,
     Json(wire): Json<LimitRequest>,
 ) -> Result<StatusCode, Problem> {
-    asking.require(DECIDE)?;
+    asking.may_decide()?;
     asking.limiter.give_back(&wire.request(), 0).await?;
     Ok(StatusCode::NO_CONTENT)
 }

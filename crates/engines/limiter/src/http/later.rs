@@ -4,7 +4,7 @@ use http::StatusCode;
 use kit::http::{Json, Path, Problem};
 
 use super::wire::{LimitClaim, LimitClaimed, LimitQueue, LimitQueues};
-use super::{Asking, DECIDE, READ};
+use super::{Asking, READ};
 
 /// Take the kept requests whose turn it is: from the first on, as long as their rules admit them.
 #[utoipa::path(
@@ -18,7 +18,7 @@ pub(super) async fn claim(
     asking: Asking,
     Json(wire): Json<LimitClaim>,
 ) -> Result<Json<LimitClaimed>, Problem> {
-    asking.require(DECIDE)?;
+    asking.may_decide()?;
     let count = wire.count.unwrap_or(1);
     let claimed = asking.limiter.claim(wire.rule.as_deref(), count).await?;
     Ok(Json(LimitClaimed { requests: claimed.into_iter().map(Into::into).collect() }))
@@ -33,7 +33,7 @@ pub(super) async fn claim(
     responses((status = 204, description = "Forgotten"))
 )]
 pub(super) async fn done(asking: Asking, Path(id): Path<i64>) -> Result<StatusCode, Problem> {
-    asking.require(DECIDE)?;
+    asking.may_decide()?;
     match asking.limiter.done(id).await? {
         true => Ok(StatusCode::NO_CONTENT),
         false => Err(Problem::not_found(format!("no request waits under {id}"))),

@@ -22,7 +22,8 @@ impl Fields {
 
     /// The field `name`, if it is there.
     pub(super) fn take(&mut self, name: &str) -> Option<Node> {
-        let named = |(key, _): &(Node, Node)| matches!(&key.value, Value::Text(text) if text == name);
+        let named =
+            |(key, _): &(Node, Node)| matches!(&key.value, Value::Text(text) if text == name);
         let at = self.entries.iter().position(named)?;
         Some(self.entries.swap_remove(at).1)
     }

@@ -92,9 +92,8 @@ pub(super) fn read(text: &str, default: Kind) -> Result<DomainFile, RuleError> {
         return Err(RuleError::at(1, reason));
     }
     let mut fields = Fields::of(yaml::read(text)?, "the file")?;
-    let (domain, line) = fields
-        .text("domain")?
-        .ok_or_else(|| RuleError::at(fields.line, "domain is missing"))?;
+    let (domain, line) =
+        fields.text("domain")?.ok_or_else(|| RuleError::at(fields.line, "domain is missing"))?;
     check_name("domain", &domain, line)?;
     let below = fields.list("descriptors")?;
     fields.end("the file")?;
@@ -223,9 +222,13 @@ fn limit(fields: &mut Fields, default: Kind) -> Result<Limit, RuleError> {
     };
     let multiplier: u32 = fields.parsed("unit_multiplier", NUMBER)?.unwrap_or(1);
     let period_s = unit.seconds().checked_mul(multiplier).filter(|period_s| *period_s > 0);
-    let period_s =
-        period_s.ok_or_else(|| RuleError::at(line, "unit_multiplier is to be 1 or more, and the \
-                                                    period at most 136 years"))?;
+    let period_s = period_s.ok_or_else(|| {
+        RuleError::at(
+            line,
+            "unit_multiplier is to be 1 or more, and the \
+                                                    period at most 136 years",
+        )
+    })?;
     let burst = fields.parsed("burst", NUMBER)?;
     let parameters = Parameters {
         line,

@@ -128,14 +128,14 @@ impl KeyHasher {
     /// Within a domain.
     pub fn new(Secret(secret): Secret, domain: &str) -> Self {
         let mut hasher = Self(SipHasher13::new_with_key(&secret));
-        hasher.part(domain);
+        hasher.bytes(domain.as_bytes());
         hasher
     }
 
     /// One entry of the descriptor.
     pub fn entry(&mut self, key: &str, value: &str) {
-        self.part(key);
-        self.part(value);
+        self.bytes(key.as_bytes());
+        self.bytes(value.as_bytes());
     }
 
     /// The key.
@@ -143,10 +143,10 @@ impl KeyHasher {
         self.0.finish()
     }
 
-    /// With its length, so that no two lists of parts read alike.
-    fn part(&mut self, part: &str) {
+    /// Bytes, with their length, so that no two lists of parts read alike.
+    pub fn bytes(&mut self, part: &[u8]) {
         self.0.write_u32(u32::try_from(part.len()).unwrap_or(u32::MAX));
-        self.0.write(part.as_bytes());
+        self.0.write(part);
     }
 }
 
@@ -229,7 +229,8 @@ impl Adding<'_> {
         self.rules.extend(rule.clone());
         let shared = value.filter(|_| share).map(Box::from);
         let branch = Branch { shared, rule, below: Level::new() };
-        let taken = || RuleError::at(line, format!("{place} stands here or in another file already"));
+        let taken =
+            || RuleError::at(line, format!("{place} stands here or in another file already"));
         let added = level.entry(key.into()).or_default().add(value, branch);
         let below_level = &mut added.ok_or_else(taken)?.below;
         self.all(below_level, below, &place)

@@ -132,7 +132,10 @@ fn a_bad_file_is_refused_with_line_and_reason() {
         ("domain: d\ndescriptor: []\n", "line 2: the file has no field \"descriptor\""),
         ("domain: d\ndescriptors:\n  - value: v\n", "line 3: the descriptor has no key"),
         ("domain: d\ndescriptors:\n  - key: k\n    rate_limits: {}\n", "line 4: a descriptor has"),
-        (&rule_with("unit: fortnight, requests_per_unit: 1"), "line 4: unit: \"fortnight\" is none"),
+        (
+            &rule_with("unit: fortnight, requests_per_unit: 1"),
+            "line 4: unit: \"fortnight\" is none",
+        ),
         (&rule_with("unit: day"), "requests_per_unit is missing"),
         (&rule_with("requests_per_unit: 1"), "unit is missing"),
         (&rule_with("unit: day, requests_per_unit: -1"), "\"-1\" is not a whole number"),

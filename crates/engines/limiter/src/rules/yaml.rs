@@ -40,10 +40,7 @@ pub(super) fn read(text: &str) -> Result<Node, RuleError> {
         let (event, line) = reader.next()?;
         match event {
             Event::StreamEnd => break,
-            Event::Nothing
-            | Event::StreamStart
-            | Event::DocumentStart(_)
-            | Event::DocumentEnd => {}
+            Event::Nothing | Event::StreamStart | Event::DocumentStart(_) | Event::DocumentEnd => {}
             _ if root.is_some() => {
                 return Err(RuleError::at(line, "a second document; put it into another file"));
             }
@@ -82,8 +79,8 @@ impl<'t> Reader<'t> {
                 return Err(RuleError::at(line, "a tag (!...); leave it out"));
             }
             Event::Scalar(text, style, ..) => {
-                let is_nothing = style == saphyr_parser::ScalarStyle::Plain
-                    && matches!(&*text, "~" | "null");
+                let is_nothing =
+                    style == saphyr_parser::ScalarStyle::Plain && matches!(&*text, "~" | "null");
                 Value::Text(if is_nothing { String::new() } else { text.into_owned() })
             }
             Event::SequenceStart(..) => Value::List(self.list(depth)?),

@@ -86,7 +86,8 @@ async fn who_waits_as_told_passes() {
     for algorithm in ALGORITHMS {
         let house = House::open().await;
         house.start_of_hour();
-        let fields = format!("unit: second, unit_multiplier: 10, requests_per_unit: 3, {algorithm}");
+        let fields =
+            format!("unit: second, unit_multiplier: 10, requests_per_unit: 3, {algorithm}");
         house.rules("a.yaml", &rule(&fields)).await;
         house.advance_ms(1_300);
         for left in ["2", "1", "0"] {
@@ -321,14 +322,8 @@ async fn what_is_no_request_is_the_callers_mistake() {
         ("{}", StatusCode::UNPROCESSABLE_ENTITY),
         ("{\"domain\":\"\",\"descriptors\":[]}", StatusCode::UNPROCESSABLE_ENTITY),
         ("{\"domain\":\"d\",\"descriptors\":[]}", StatusCode::UNPROCESSABLE_ENTITY),
-        (
-            "{\"domain\":\"d\",\"descriptors\":[{\"entries\":[]}]}",
-            StatusCode::UNPROCESSABLE_ENTITY,
-        ),
-        (
-            "{\"domain\":\"d\",\"hits\":-1,\"descriptors\":[]}",
-            StatusCode::UNPROCESSABLE_ENTITY,
-        ),
+        ("{\"domain\":\"d\",\"descriptors\":[{\"entries\":[]}]}", StatusCode::UNPROCESSABLE_ENTITY),
+        ("{\"domain\":\"d\",\"hits\":-1,\"descriptors\":[]}", StatusCode::UNPROCESSABLE_ENTITY),
     ] {
         assert_eq!(house.call("POST", "/decide", body).await.status, status, "{body}");
     }

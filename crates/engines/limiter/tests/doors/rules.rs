@@ -99,5 +99,8 @@ async fn a_candidate_is_tried_on_what_was_decided() {
     assert_eq!(shown.status, StatusCode::UNPROCESSABLE_ENTITY);
     let rules = house.call("GET", "/rules", "").await.json();
     assert_eq!(rules["rules"][0]["requests_per_unit"], 4, "nothing changed");
-    assert_eq!((&rules["rules"][0]["allowed"], &rules["rules"][0]["denied"]), (&8.into(), &4.into()));
+    assert_eq!(
+        (&rules["rules"][0]["allowed"], &rules["rules"][0]["denied"]),
+        (&8.into(), &4.into())
+    );
 }

@@ -87,7 +87,8 @@ async fn three_instances_admit_one_limit() {
             task.await.unwrap();
         }
         assert_eq!(admitted.load(Ordering::Relaxed), 500, "{algorithm}");
-        let failures = houses.iter().map(|house| house.metric("backplane_limiter_store_failures_total"));
+        let failures =
+            houses.iter().map(|house| house.metric("backplane_limiter_store_failures_total"));
         assert_eq!(failures.sum::<f64>(), 0.0);
     }
 }
@@ -110,7 +111,8 @@ async fn the_store_counts_as_the_tables_do() {
             let [one, two] = [shared.decide(&request).await, own.decide(&request).await];
             let (one, two) = (one.unwrap(), two.unwrap());
             assert_eq!(one.verdict, two.verdict, "{algorithm} {hits}");
-            let left = |ruling: &limiter::model::Ruling| ruling.statuses[0].answer.unwrap().remaining;
+            let left =
+                |ruling: &limiter::model::Ruling| ruling.statuses[0].answer.unwrap().remaining;
             assert_eq!(left(&one), left(&two), "{algorithm} {hits}");
             let wait = |ruling: &limiter::model::Ruling| {
                 ruling.statuses[0].answer.unwrap().retry_us / 1_000_000

@@ -76,11 +76,11 @@ impl House {
             migrations: Auth::MIGRATIONS,
             durability: Durability::Buffered,
         });
-        let credentials = AuthSettings { mode: Mode::Dev, anonymous: false };
-        let auth = Auth::open(db.unwrap(), Clock::system(), Entropy::machine(), credentials);
         let mut section: Section = toml::from_str(limiter::settings::DEFAULT).unwrap();
         section.memory_mib = 64;
         adjust(&mut section);
+        let credentials = AuthSettings { mode: Mode::Dev, anonymous: section.anonymous };
+        let auth = Auth::open(db.unwrap(), Clock::system(), Entropy::machine(), credentials);
         let limiters = Arc::new(Limiters::new(section.check().unwrap()));
         let rooms = Rooms::new(limiters, Arc::clone(&namespaces));
         let door = Door { rooms, auth, hosts: Arc::default() };
@@ -147,9 +147,8 @@ impl House {
     /// What the metric `name` shows, the sum of its label sets.
     pub(crate) fn metric(&self, name: &str) -> f64 {
         let text = self.metrics.encode();
-        let of_name = |line: &&str| {
-            line.strip_prefix(name).is_some_and(|rest| rest.starts_with([' ', '{']))
-        };
+        let of_name =
+            |line: &&str| line.strip_prefix(name).is_some_and(|rest| rest.starts_with([' ', '{']));
         let number = |line: &str| line.rsplit(' ').next().unwrap().parse::<f64>().unwrap();
         text.lines().filter(of_name).map(number).sum()
     }
@@ -164,9 +163,7 @@ impl House {
 /// A decision as JSON.
 pub(crate) fn request(domain: &str, descriptors: &[&[(&str, &str)]]) -> String {
     let entry = |(key, value): &(&str, &str)| serde_json::json!({ "key": key, "value": value });
-    let descriptor = |entries: &&[(&str, &str)]| {
-        serde_json::json!({ "entries": entries.iter().map(entry).collect::<Vec<_>>() })
-    };
+    let descriptor = |entries: &&[(&str, &str)]| serde_json::json!({ "entries": entries.iter().map(entry).collect::<Vec<_>>() });
     let descriptors: Vec<_> = descriptors.iter().map(descriptor).collect();
     serde_json::json!({ "domain": domain, "descriptors": descriptors }).to_string()
 }
