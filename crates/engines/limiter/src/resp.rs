@@ -1,8 +1,8 @@
 //! The front door for Redis clients: `CL.THROTTLE` as the module redis-cell has it.
 //!
-//! | command | answers |
-//! |---|---|
-//! | `CL.THROTTLE key max_burst count period [quantity]` | 1 if limited, the limit, what is left, seconds until a retry helps (-1: admitted, or never), seconds until all is back |
+//! `CL.THROTTLE key max_burst count period [quantity]` answers with five numbers: 1 if limited, the
+//! limit, what is left, seconds until a retry helps (-1: admitted, or never), and seconds until all
+//! is back.
 //!
 //! The limit is `max_burst + 1` at once and `count` in each `period` of seconds, by
 //! [`crate::gcra`]; a quantity of 0 only looks.

@@ -180,44 +180,23 @@ impl Shared {
         }
     }
 
-    /// Answers what needs no store, asks it for the rest, and keeps what can be kept of its answers.
+    /// Answers what needs no store, and asks it for the rest.
     async fn ask(&self, asks: &[Ask<'_>], now_us: u64) -> Result<Vec<Answer>, StoreError> {
-        let mut settled: Vec<Option<Answer>> =
-            asks.iter().map(|ask| self.known_denial(&ask.charge, now_us)).collect();
-        let is_denied = asks.iter().zip(&settled).any(|(ask, answer)| {
+        let known = |ask: &Ask<'_>| self.known_denial(&ask.charge, now_us);
+        let mut settled: Vec<Option<Answer>> = asks.iter().map(known).collect();
+        let is_denied = |(ask, answer): (&Ask<'_>, &Option<Answer>)| {
             answer.is_some_and(|answer| !answer.admitted) && !ask.charge.shadow
-        });
-        if is_denied {
+        };
+        if asks.iter().zip(&settled).any(is_denied) {
             let unknown = Answer { admitted: true, ..Answer::default() };
             return Ok(settled.into_iter().map(|answer| answer.unwrap_or(unknown)).collect());
         }
-        let mut spent = Vec::new();
-        for (ask, answer) in asks.iter().zip(&mut settled) {
-            if let (Some((.., period_us)), None) = (ask.soft, &answer)
-                && let Some(left) = self.permits.spend(ask.charge.key, ask.charge.hits, now_us)
-            {
-                spent.push((ask.charge, period_us));
-                let answer_of_permits =
-                    Answer { admitted: true, remaining: left, ..Answer::default() };
-                *answer = Some(answer_of_permits);
-            }
-        }
-        let unsettled: Vec<&Ask<'_>> = asks
-            .iter()
-            .zip(&settled)
-            .filter(|(_, answer)| answer.is_none())
-            .map(|(ask, _)| ask)
-            .collect();
+        let spent = self.spend_permits(asks, &mut settled, now_us);
+        let open = asks.iter().zip(&settled).filter(|(_, answer)| answer.is_none());
+        let unsettled: Vec<&Ask<'_>> = open.map(|(ask, _)| ask).collect();
         if !unsettled.is_empty() {
             let answers = self.ask_store(&unsettled, now_us).await;
-            let is_denied = match &answers {
-                Ok(answers) => unsettled
-                    .iter()
-                    .zip(answers)
-                    .any(|(ask, answer)| !answer.admitted && !ask.charge.shadow),
-                Err(_) => true,
-            };
-            if is_denied {
+            if !answers.as_ref().is_ok_and(|answers| !denies(&unsettled, answers)) {
                 for (charge, period_us) in spent {
                     self.permits.hold(charge.key, charge.hits, (now_us, period_us));
                 }
@@ -228,6 +207,25 @@ impl Shared {
             }
         }
         Ok(settled.into_iter().map(|answer| answer.unwrap_or(Answer::DENIED)).collect())
+    }
+
+    /// Settles rules in soft mode by permits that this instance holds; gives what was spent, with
+    /// the period of each.
+    fn spend_permits<'p>(
+        &self,
+        asks: &[Ask<'p>],
+        settled: &mut [Option<Answer>],
+        now_us: u64,
+    ) -> Vec<(Charge<'p>, u64)> {
+        let mut spent = Vec::new();
+        for (ask, answer) in asks.iter().zip(settled) {
+            let (Some((.., period_us)), None) = (ask.soft, &answer) else { continue };
+            if let Some(left) = self.permits.spend(ask.charge.key, ask.charge.hits, now_us) {
+                *answer = Some(Answer { admitted: true, remaining: left, ..Answer::default() });
+                spent.push((ask.charge, period_us));
+            }
+        }
+        spent
     }
 
     fn known_denial(&self, charge: &Charge<'_>, now_us: u64) -> Option<Answer> {
@@ -253,11 +251,8 @@ impl Shared {
             asks.iter().map(|ask| Charge { hits: batch(ask), ..ask.charge }).collect();
         let plain: Vec<Charge<'_>> = asks.iter().map(|ask| ask.charge).collect();
         let mut answers = self.run("charge", &batched).await?;
-        let is_denied = |answers: &[Answer]| {
-            asks.iter().zip(answers).any(|(ask, answer)| !answer.admitted && !ask.charge.shadow)
-        };
         let has_batches = batched.iter().zip(&plain).any(|(batch, one)| batch.hits > one.hits);
-        if has_batches && is_denied(&answers) {
+        if has_batches && denies(asks, &answers) {
             answers = self.run("charge", &plain).await?;
         } else if has_batches {
             for (ask, batch) in asks.iter().zip(&batched) {
@@ -319,6 +314,11 @@ impl Shared {
     fn key(&self, key: u64) -> String {
         format!("{}{key:016x}", self.prefix)
     }
+}
+
+/// Whether an answer denies the request: one of a rule in shadow mode does not.
+fn denies(asks: &[&Ask<'_>], answers: &[Answer]) -> bool {
+    asks.iter().zip(answers).any(|(ask, answer)| !answer.admitted && !ask.charge.shadow)
 }
 
 /// How the script is told of an algorithm: its kind, three parameters, and whether rejected

@@ -42,7 +42,7 @@ pub(super) async fn show(asking: Asking, Path(file): Path<String>) -> Result<Res
     asking.require(READ)?;
     let files = asking.limiter.rules.files();
     let found = files.into_iter().find(|other| other.name == file);
-    let found = found.ok_or_else(|| RuleFilesError::NotFound(file))?;
+    let found = found.ok_or(RuleFilesError::NotFound(file))?;
     Ok(([(header::CONTENT_TYPE, "application/yaml")], found.text).into_response())
 }
 

@@ -7,7 +7,7 @@ const REASON_BYTES_MAX: usize = 400;
 
 /// The first mistake of a rule file. The file is then refused whole.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
-#[error("{}line {line}: {reason}", file.as_ref().map(|file| format!("{file}, ")).unwrap_or_default())]
+#[error("{}line {line}: {reason}", .file.as_deref().map(and_comma).unwrap_or_default())]
 pub struct RuleError {
     /// The file, where there are several.
     pub file: Option<String>,
@@ -33,4 +33,8 @@ impl RuleError {
         self.file = Some(file.to_owned());
         self
     }
+}
+
+fn and_comma(file: &str) -> String {
+    format!("{file}, ")
 }

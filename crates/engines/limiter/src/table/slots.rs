@@ -167,7 +167,7 @@ impl<S: State> Slots<S> {
     /// By the lower half of the key: the upper one chose the shard.
     #[inline]
     fn home(&self, key: u64) -> usize {
-        (u64::from(key as u32) * self.slots.len() as u64 >> 32) as usize
+        ((u64::from(key as u32) * self.slots.len() as u64) >> 32) as usize
     }
 
     #[inline]

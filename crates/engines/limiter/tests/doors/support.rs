@@ -163,7 +163,10 @@ impl House {
 /// A decision as JSON.
 pub(crate) fn request(domain: &str, descriptors: &[&[(&str, &str)]]) -> String {
     let entry = |(key, value): &(&str, &str)| serde_json::json!({ "key": key, "value": value });
-    let descriptor = |entries: &&[(&str, &str)]| serde_json::json!({ "entries": entries.iter().map(entry).collect::<Vec<_>>() });
+    let descriptor = |entries: &&[(&str, &str)]| {
+        let entries: Vec<_> = entries.iter().map(entry).collect();
+        serde_json::json!({ "entries": entries })
+    };
     let descriptors: Vec<_> = descriptors.iter().map(descriptor).collect();
     serde_json::json!({ "domain": domain, "descriptors": descriptors }).to_string()
 }
