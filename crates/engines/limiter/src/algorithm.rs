@@ -71,6 +71,7 @@ pub enum Kept {
 
 impl Algorithm {
     /// How a caller's state is kept.
+    #[inline]
     pub fn kept(&self) -> Kept {
         match self {
             Self::Deny => Kept::Nowhere,
@@ -84,6 +85,7 @@ impl Algorithm {
     }
 
     /// Decides on a state of one word. An algorithm that is not [`Kept::Word`] denies.
+    #[inline]
     pub fn on_word(&self, word: u64, asked: Asked) -> (u64, Answer) {
         let Asked { now_us, hits, .. } = asked;
         // A count of nothing is as good as none, and needs no place.

@@ -36,6 +36,7 @@ impl Gcra {
     /// Decides on `hits` at `now_us` for the bucket that will be full at `full_at_ns`, and gives
     /// the time at which it will be full from then on. 0 stands for a full bucket, and 0 hits only
     /// look.
+    #[inline]
     pub fn decide(&self, full_at_ns: u64, now_us: u64, hits: u32) -> (u64, Answer) {
         let now_ns = now_ns(now_us);
         let debt_ns = self.debt_ns(full_at_ns, now_ns);

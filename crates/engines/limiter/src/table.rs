@@ -27,6 +27,8 @@ pub(crate) use slots::{Slots, Word};
 /// Independent parts of a table.
 pub const SHARDS: usize = 1 << SHARD_BITS;
 const SHARD_BITS: u32 = 10;
+/// Decisions that [`Table::decide_each`] makes at once.
+pub const BATCH: usize = 16;
 
 /// One limit and whom it is for.
 #[derive(Clone, Copy, Debug)]
@@ -88,9 +90,59 @@ impl Table {
     }
 
     /// Decides on one limit.
+    #[inline]
     pub fn decide(&self, charge: &Charge<'_>, now_us: u64) -> Answer {
-        let mut shard = self.shards[shard_of(charge.key)].0.lock();
-        shard.charge(charge, now_us).0
+        self.shards[shard_of(charge.key)].0.lock().decide(charge, now_us)
+    }
+
+    /// Decides on limits that have nothing to do with each other, as [`Table::decide`] would in
+    /// their order, and puts each one's answer at its place in `answers`, as long as there is one.
+    ///
+    /// Faster than one by one where there are many keys: the cache lines of [`BATCH`] of them are
+    /// fetched at once.
+    pub fn decide_each(&self, charges: &[Charge<'_>], now_us: u64, answers: &mut [Answer]) {
+        for (charges, answers) in charges.chunks(BATCH).zip(answers.chunks_mut(BATCH)) {
+            let mut order = [(0, 0); BATCH];
+            let order = &mut order[..charges.len().min(answers.len())];
+            for (at, (place, charge)) in order.iter_mut().zip(charges).enumerate() {
+                *place = (shard_of(charge.key), at);
+            }
+            // In the order of the shards, so that no two batches can wait for each other.
+            order.sort_unstable();
+            self.decide_in(order, charges, (now_us, answers));
+        }
+    }
+
+    fn decide_in(
+        &self,
+        order: &[(usize, usize)],
+        charges: &[Charge<'_>],
+        (now_us, answers): (u64, &mut [Answer]),
+    ) {
+        let mut held: [Option<MutexGuard<'_, Shard>>; BATCH] = [const { None }; BATCH];
+        let mut last = usize::MAX;
+        for ((number, _), guard) in order.iter().zip(&mut held) {
+            if *number != last {
+                *guard = Some(self.shards[*number].0.lock());
+                last = *number;
+            }
+        }
+        // Loads that do not wait for each other: afterwards the lines are there.
+        let mut touched = 0;
+        let mut shard = 0;
+        for (place, (_, at)) in order.iter().enumerate() {
+            shard = if held[place].is_some() { place } else { shard };
+            if let Some(guard) = &held[shard] {
+                touched ^= guard.words.touch(charges[*at].key);
+            }
+        }
+        std::hint::black_box(touched);
+        for (place, (_, at)) in order.iter().enumerate() {
+            shard = if held[place].is_some() { place } else { shard };
+            if let Some(guard) = &mut held[shard] {
+                answers[*at] = guard.decide(&charges[*at], now_us);
+            }
+        }
     }
 
     /// Decides on several limits that are charged together or not at all, and gives each one's
@@ -208,6 +260,17 @@ impl<'t> Held<'t> {
 }
 
 impl Shard {
+    #[inline]
+    fn decide(&mut self, charge: &Charge<'_>, now_us: u64) -> Answer {
+        if charge.algorithm.kept() != Kept::Word {
+            return self.charge(charge, now_us).0;
+        }
+        let budget = self.bytes_max.saturating_sub(self.rare_bytes());
+        let asked = charge.asked(now_us);
+        let decide = |word| charge.algorithm.on_word(word, asked);
+        self.words.change((charge.key, now_us), budget, decide).1
+    }
+
     fn charge(&mut self, charge: &Charge<'_>, now_us: u64) -> (Answer, Undo) {
         let (algorithm, asked) = (charge.algorithm, charge.asked(now_us));
         match algorithm.kept() {

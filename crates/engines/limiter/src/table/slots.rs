@@ -80,6 +80,12 @@ impl<S: State> Slots<S> {
         (S::default(), answer)
     }
 
+    /// Fetches the line in which the search for `key` begins.
+    #[inline]
+    pub(super) fn touch(&self, key: u64) -> u64 {
+        self.slots.get(self.home(key.max(1))).map_or(0, |slot| slot.key)
+    }
+
     pub(crate) fn get(&self, key: u64) -> Option<S> {
         self.find(key.max(1)).map(|at| self.slots[at].state)
     }

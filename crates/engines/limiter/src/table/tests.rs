@@ -154,6 +154,25 @@ fn a_reset_key_has_its_whole_limit_and_what_is_given_back_is_free() {
 }
 
 proptest! {
+    /// Many at once are decided as one by one, also where keys and shards repeat.
+    #[test]
+    fn a_batch_agrees_with_one_by_one(
+        numbers in prop::collection::vec((0_u64..12, 0_u32..3), 0..100),
+        kind in 0_usize..8,
+    ) {
+        let algorithm = all_of(6)[kind];
+        let (together, alone) = (Table::new(1 << 24), Table::new(1 << 24));
+        let charge = |(number, hits): &(u64, u32)| {
+            Charge { hits: *hits, ..charge(&algorithm, key(*number), *number) }
+        };
+        let charges: Vec<_> = numbers.iter().map(charge).collect();
+        let mut answers = vec![Answer::DENIED; charges.len()];
+        together.decide_each(&charges, NOON_US, &mut answers);
+        for (charge, answer) in charges.iter().zip(answers) {
+            prop_assert_eq!(alone.decide(charge, NOON_US), answer);
+        }
+    }
+
     /// A table that is laid anew, swept and filled keeps what each key has used.
     #[test]
     fn agrees_with_a_map(

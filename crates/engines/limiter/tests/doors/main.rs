@@ -8,6 +8,7 @@ mod decisions;
 mod grpc;
 mod later;
 mod middleware;
+mod resp;
 mod rules;
 mod shared;
 mod support;
