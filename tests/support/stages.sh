@@ -5,6 +5,7 @@ failed=0
 summary=""
 logs=$(mktemp -d)
 postgres_dir=""
+redis_pid=""
 
 # stage NAME COMMAND...: runs it, keeps its output, adds up what its test runners counted.
 stage() {
@@ -45,13 +46,29 @@ print(s.getsockname()[1])')
   as_postgres "$bin/pg_ctl" -D "$postgres_dir/data" -l "$postgres_dir/log" -w start \
     -o "-p $port -k $postgres_dir -c listen_addresses=127.0.0.1 -c max_connections=200" >/dev/null
   export BACKPLANE_TEST_POSTGRES="postgres://postgres@127.0.0.1:$port/postgres"
-  trap stop_postgres EXIT
+  trap stop_stores EXIT
 }
 
 stop_postgres() {
   as_postgres /usr/lib/postgresql/15/bin/pg_ctl -D "$postgres_dir/data" -m immediate stop \
     >/dev/null 2>&1 || true
   rm -rf "$postgres_dir" "$logs"
+}
+
+# A Redis of our own on a free port, which keeps nothing.
+start_redis() {
+  local port
+  port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); \
+print(s.getsockname()[1])')
+  redis-server --port "$port" --bind 127.0.0.1 --save "" --dir "$logs" >"$logs/redis" 2>&1 &
+  redis_pid=$!
+  export BACKPLANE_TEST_REDIS="redis://127.0.0.1:$port"
+  trap stop_stores EXIT
+}
+
+stop_stores() {
+  if [ -n "$redis_pid" ]; then kill "$redis_pid" 2>/dev/null || true; fi
+  if [ -n "$postgres_dir" ]; then stop_postgres; fi
 }
 
 # Where the time went, and the count.

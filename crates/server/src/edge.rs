@@ -10,6 +10,7 @@ use kit::auth::sigv4;
 use kit::http::{Answered, Observer};
 use kit::http::{BoxFuture, Handler, Peer, Problem};
 use kit::telemetry::metrics::{Metrics, Red};
+use limiter::gate::{Gate, Pass, Passage};
 use shortener::public::Public;
 
 use crate::console;
@@ -17,8 +18,15 @@ use crate::systems::{Fast, Front, SYSTEMS};
 
 /// The edge's handler; also that of a system on an address of its own.
 pub struct Edge {
-    router: Router,
     fast: Vec<Box<dyn Fast>>,
+    /// What every request has to pass; none where there are no limits.
+    gate: Option<Gate>,
+    routes: Arc<Routes>,
+}
+
+/// Where requests go that have no fast answer.
+struct Routes {
+    router: Router,
     public: Option<Public>,
     /// The OpenAPI document, made once; none at a system's own address.
     document: Option<Arc<str>>,
@@ -27,25 +35,24 @@ pub struct Edge {
 impl Edge {
     /// With what the systems behind `router` add to it.
     pub fn new(router: Router, fronts: Vec<Front>, document: String) -> Self {
-        let mut edge = Self { router, fast: Vec::new(), public: None, document: None };
-        edge.document = Some(document.into());
+        let mut routes = Routes { router, public: None, document: Some(document.into()) };
+        let (mut fast, mut gate) = (Vec::new(), None);
         for front in fronts {
-            edge.fast.extend(front.fast);
-            edge.public = edge.public.or(front.public);
+            fast.extend(front.fast);
+            routes.public = routes.public.or(front.public);
+            gate = gate.or(front.gate);
         }
-        edge
+        Self { fast, gate, routes: Arc::new(routes) }
     }
 
     /// A system's own address: no console.
     pub fn root(router: Router, fast: Box<dyn Fast>, public: Option<Public>) -> Self {
-        Self { router, fast: vec![fast], public, document: None }
+        let routes = Arc::new(Routes { router, public, document: None });
+        Self { fast: vec![fast], gate: None, routes }
     }
 
-    /// Paths of one segment that are no page of the console are short links.
-    fn is_short_link(&self, request: &Request) -> bool {
-        let path = request.uri().path();
-        let one_segment = path.len() > 1 && !path[1..].contains('/');
-        one_segment && !OWN_PATHS.contains(&&path[1..])
+    fn answer_fast(&self, request: &http::Request<Incoming>, peer: &Peer) -> Option<Response> {
+        self.fast.iter().find_map(|door| door.fast(request, peer))
     }
 }
 
@@ -64,11 +71,42 @@ const OWN_PATHS: &[&str] = &[
 ];
 
 impl Handler for Edge {
-    fn fast(&self, request: &http::Request<Incoming>, peer: &Peer) -> Option<Response> {
-        self.fast.iter().find_map(|door| door.fast(request, peer))
+    fn fast(&self, request: &mut http::Request<Incoming>, peer: &Peer) -> Option<Response> {
+        let Some(gate) = &self.gate else { return self.answer_fast(request, peer) };
+        match gate.pass_now(request, peer)? {
+            Passage::Refused(refusal) => Some(refusal),
+            Passage::Free(pass) => match self.answer_fast(request, peer) {
+                Some(answer) => Some(pass.finish(answer)),
+                None => {
+                    pass.keep_in(request.extensions_mut());
+                    None
+                }
+            },
+        }
     }
 
     fn call(&self, mut request: Request, peer: Peer) -> BoxFuture<'static, Response> {
+        let Some(gate) = self.gate.clone() else { return self.routes.answer(request, peer) };
+        let routes = Arc::clone(&self.routes);
+        if let Some(pass) = Pass::take_from(request.extensions_mut()) {
+            return Box::pin(async move { pass.finish(routes.answer(request, peer).await) });
+        }
+        Box::pin(async move {
+            // The head alone is ruled on: a body cannot be shared between threads.
+            let (parts, body) = request.into_parts();
+            let head = http::Request::from_parts(parts, ());
+            let passage = gate.pass(&head, &peer).await;
+            let request = Request::from_parts(head.into_parts().0, body);
+            match passage {
+                Passage::Free(pass) => pass.finish(routes.answer(request, peer).await),
+                Passage::Refused(refusal) => refusal,
+            }
+        })
+    }
+}
+
+impl Routes {
+    fn answer(&self, mut request: Request, peer: Peer) -> BoxFuture<'static, Response> {
         if let Some(answer) = signed_for_aws(&request) {
             return Box::pin(async move { answer });
         }
@@ -82,7 +120,7 @@ impl Handler for Edge {
                 return Box::pin(async move { answer });
             }
         }
-        if self.is_short_link(&request)
+        if is_short_link(&request)
             && let Some(public) = self.public.clone()
         {
             return Box::pin(async move { public.visit(request, peer).await });
@@ -94,6 +132,13 @@ impl Handler for Edge {
             answer
         })
     }
+}
+
+/// Paths of one segment that are no page of the console are short links.
+fn is_short_link(request: &Request) -> bool {
+    let path = request.uri().path();
+    let one_segment = path.len() > 1 && !path[1..].contains('/');
+    one_segment && !OWN_PATHS.contains(&&path[1..])
 }
 
 /// A request signed for AWS is for the system that speaks as that service, whatever its path. No

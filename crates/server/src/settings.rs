@@ -19,6 +19,7 @@ const OTHER_VARIABLES: &[&str] = &[
     "BACKPLANE_CACHE",
     "BACKPLANE_TEST_LONG",
     "BACKPLANE_TEST_POSTGRES",
+    "BACKPLANE_TEST_REDIS",
     "BACKPLANE_TARGET",
     "BACKPLANE_URL",
     "BACKPLANE_TOKEN",
@@ -105,6 +106,7 @@ pub struct Settings {
     pub telemetry: TelemetrySettings,
     pub shortener: shortener::Section,
     pub ids: ids::Section,
+    pub limiter: limiter::Section,
     /// The systems that are switched on; all when empty.
     pub only: Vec<String>,
 }
@@ -138,6 +140,7 @@ pub fn known() -> Result<Layers, ConfigError> {
         Section { name: "telemetry", text: kit::telemetry::DEFAULT_SETTINGS },
         Section { name: "shortener", text: shortener::settings::DEFAULT },
         Section { name: "ids", text: ids::settings::DEFAULT },
+        Section { name: "limiter", text: limiter::settings::DEFAULT },
     ])
 }
 
@@ -167,6 +170,7 @@ impl Settings {
             telemetry: layers.section("telemetry")?,
             shortener: layers.section("shortener")?,
             ids: layers.section("ids")?,
+            limiter: layers.section("limiter")?,
             only: Vec::new(),
         })
     }
@@ -178,7 +182,7 @@ impl Settings {
 
     /// Whether any system serves callers without a credential.
     pub fn anonymous(&self) -> bool {
-        self.shortener.anonymous_create || self.ids.anonymous
+        self.shortener.anonymous_create || self.ids.anonymous || self.limiter.anonymous
     }
 
     /// Hosts of namespaces; in `dev` every `NAME.localhost` too.

@@ -1,6 +1,7 @@
 //! Every system of this binary, a line each, and what the house does with all of them alike.
 
 mod ids;
+mod limiter;
 mod shortener;
 
 use std::net::SocketAddr;
@@ -22,7 +23,7 @@ use utoipa::openapi::OpenApi;
 use crate::settings::Settings;
 
 /// The systems, in the order in which they are started and listed.
-pub const SYSTEMS: &[Entry] = &[shortener::ENTRY, ids::ENTRY];
+pub const SYSTEMS: &[Entry] = &[shortener::ENTRY, ids::ENTRY, limiter::ENTRY];
 
 /// A system of this binary.
 pub struct Entry {
@@ -61,6 +62,8 @@ pub struct Front {
     pub fast: Option<Box<dyn Fast>>,
     /// Short links, which are at the root of the edge.
     pub public: Option<::shortener::public::Public>,
+    /// What every request at the edge has to pass.
+    pub gate: Option<::limiter::gate::Gate>,
     /// Addresses of its own.
     pub doors: Vec<OwnDoor>,
 }

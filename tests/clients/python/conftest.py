@@ -12,8 +12,8 @@ START_TIMEOUT_S = 20
 
 
 @pytest.fixture(scope="session")
-def systems(tmp_path_factory):
-    """The addresses of all systems, as the ready file has them. The token is `dev`."""
+def house(tmp_path_factory):
+    """What the ready file of a running `backplane dev` says. The token is `dev`."""
     folder = tmp_path_factory.mktemp("backplane")
     ready = folder / "ready.json"
     with open(folder / "stderr", "w+") as complaints:
@@ -32,11 +32,17 @@ def systems(tmp_path_factory):
                     complaints.seek(0)
                     pytest.fail(f"backplane dev did not become ready: {complaints.read()}")
                 time.sleep(0.02)
-            yield json.loads(ready.read_text())["systems"]
+            yield json.loads(ready.read_text())
         finally:
             if child.poll() is None:
                 child.send_signal(signal.SIGTERM)
             child.wait(START_TIMEOUT_S)
+
+
+@pytest.fixture(scope="session")
+def systems(house):
+    """The addresses of all systems."""
+    return house["systems"]
 
 
 @pytest.fixture(scope="session")

@@ -12,6 +12,7 @@
 //! - [`namespace`]: one directory of state for every system; created, forked, reset, dropped.
 //! - [`sql`]: retriable transactions on SQLite or PostgreSQL; the outbox.
 //! - [`files`]: immutable files and tails, and the barrier that makes a fork consistent.
+//! - [`documents`]: a folder of small text files that a system reads again while it runs.
 //! - [`clock`], [`entropy`]: the only places that read the machine's time and randomness.
 //! - [`ids`]: a port that one engine answers for the other systems of a namespace.
 //! - [`worker`]: background work, named and ended in order.
@@ -26,6 +27,7 @@ pub mod auth;
 pub mod capacity;
 pub mod clock;
 pub mod config;
+pub mod documents;
 pub mod door;
 pub mod entropy;
 pub mod files;

@@ -73,6 +73,8 @@ fn refuse_public(settings: &Settings) -> Result<(), CommandError> {
         ("edge.listen", &settings.edge.listen),
         ("shortener.listen", &settings.shortener.listen),
         ("ids.resp_listen", &settings.ids.resp_listen),
+        ("limiter.grpc_listen", &settings.limiter.grpc_listen),
+        ("limiter.resp_listen", &settings.limiter.resp_listen),
     ];
     for (setting, address) in listens {
         let host = kit::door::host_without_port(address);
@@ -139,6 +141,7 @@ fn first_minute(edge: &str) -> String {
          \x20 console     {edge}/\n\
          \x20 shortener   {edge}/shortener\n\
          \x20 ids         {edge}/ids\n\
+         \x20 limiter     {edge}/limiter\n\
          \x20 OpenAPI     {edge}/openapi.json\n\
          \x20 metrics     {edge}/metrics\n\n\
          Make a short link:\n\

@@ -64,6 +64,7 @@ fn wire(wiring: &Wiring<'_>) -> Result<Front, String> {
         api,
         fast: Some(Box::new(OneId(fast::Fast::new(door, wiring.metrics)))),
         public: None,
+        gate: None,
         doors,
     })
 }

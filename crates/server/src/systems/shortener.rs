@@ -61,6 +61,7 @@ fn wire(wiring: &Wiring<'_>) -> Result<Front, String> {
         api,
         fast: Some(Box::new(Redirects(public.clone()))),
         public: Some(public),
+        gate: None,
         doors,
     })
 }

@@ -36,7 +36,8 @@ const HEADER_BYTES_MAX: usize = 64 * 1024;
 pub trait Handler: Send + Sync + 'static {
     /// Answered on the spot, without a task switch or a boxed future; `None` sends the request to
     /// [`Handler::call`]. It must not block. A HEAD request's body is dropped by the connection.
-    fn fast(&self, request: &http::Request<Incoming>, peer: &Peer) -> Option<Response>;
+    /// What it leaves in the request's extensions is there in [`Handler::call`].
+    fn fast(&self, request: &mut http::Request<Incoming>, peer: &Peer) -> Option<Response>;
 
     /// Answers in its own time; the time limit is the handler's, not the connection's.
     fn call(&self, request: axum::extract::Request, peer: Peer) -> BoxFuture<'static, Response>;
@@ -47,7 +48,7 @@ pub trait Handler: Send + Sync + 'static {
 pub struct Routed(pub axum::Router);
 
 impl Handler for Routed {
-    fn fast(&self, _: &http::Request<Incoming>, _: &Peer) -> Option<Response> {
+    fn fast(&self, _: &mut http::Request<Incoming>, _: &Peer) -> Option<Response> {
         None
     }
 
@@ -137,7 +138,7 @@ impl<H: Handler> hyper::service::Service<http::Request<Incoming>> for Requests<H
     type Error = Infallible;
     type Future = Answer;
 
-    fn call(&self, request: http::Request<Incoming>) -> Answer {
+    fn call(&self, mut request: http::Request<Incoming>) -> Answer {
         let connection = &self.connection;
         connection.activity.request_began(request.version() == http::Version::HTTP_2);
         if let Some(faults) = &connection.faults
@@ -145,7 +146,7 @@ impl<H: Handler> hyper::service::Service<http::Request<Incoming>> for Requests<H
         {
             return self.faulty(action, request);
         }
-        match self.handler.fast(&request, &connection.peer) {
+        match self.handler.fast(&mut request, &connection.peer) {
             Some(response) => Answer::Ready(Some(response)),
             None => self.later(self.handler.call(request.map(Body::new), connection.peer)),
         }
@@ -157,7 +158,7 @@ impl<H: Handler> Requests<H> {
         Answer::Later(future, InFlight::new(&self.connection.activity))
     }
 
-    fn faulty(&self, action: Action, request: http::Request<Incoming>) -> Answer {
+    fn faulty(&self, action: Action, mut request: http::Request<Incoming>) -> Answer {
         match action {
             Action::Refuse(status) => {
                 let status = StatusCode::from_u16(status).unwrap_or_default();
@@ -172,7 +173,7 @@ impl<H: Handler> Requests<H> {
                 let (handler, peer) = (Arc::clone(&self.handler), self.connection.peer);
                 self.later(Box::pin(async move {
                     tokio::time::sleep(Duration::from_millis(latency_ms.into())).await;
-                    match handler.fast(&request, &peer) {
+                    match handler.fast(&mut request, &peer) {
                         Some(response) => response,
                         None => handler.call(request.map(Body::new), peer).await,
                     }

@@ -34,6 +34,7 @@ pub use body::BodyLimit;
 pub use connection::{BoxFuture, Handler, Http, Response, Routed};
 pub use cors::{CorsOrigins, NotAnOrigin};
 pub use cursor::{Cursor, Page, PageQuery};
+pub use hyper::body::Incoming;
 pub use json::{Json, Path, Query};
 pub use layers::{HandlerTime, LayerSettings, layers};
 pub use problem::Problem;

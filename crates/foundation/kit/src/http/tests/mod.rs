@@ -61,7 +61,7 @@ struct Doors {
 }
 
 impl Handler for Doors {
-    fn fast(&self, request: &http::Request<Incoming>, peer: &Peer) -> Option<Response> {
+    fn fast(&self, request: &mut http::Request<Incoming>, peer: &Peer) -> Option<Response> {
         if request.uri().path() != "/fast" {
             return None;
         }
