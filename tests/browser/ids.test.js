@@ -59,8 +59,7 @@ describe('ids', () => {
     const { page, close } = await show();
     await page.getByLabel('Id', { exact: true }).fill('hello');
     await page.getByRole('button', { name: 'Read', exact: true }).click();
-    await page.getByRole('alert').waitFor();
-    assert.match(await page.getByRole('alert').textContent(), /is no id of this form/);
+    await page.locator('.note-problem').getByText(/is no id of this form/).waitFor();
     await close();
   });
 });

@@ -17,7 +17,7 @@ use kit::http::{BoxFuture, Handler, Peer, Problem, Response};
 use kit::telemetry::metrics::{Metrics, Red};
 
 use crate::Limiters;
-use crate::http::Asking;
+use crate::http::Decider;
 use crate::model::{BadRequest, Descriptor, Override, Request as Asked, Ruling, Status, Verdict};
 use crate::rules::Unit;
 use frame::{Code, Failure};
@@ -79,8 +79,7 @@ impl Grpc {
         parts: &mut http::request::Parts,
         body: Body,
     ) -> Result<Response, Failure> {
-        let asking = Asking::from_request_parts(parts, &self.door).await?;
-        asking.may_decide()?;
+        let Decider(asking) = Decider::from_request_parts(parts, &self.door).await?;
         let body = axum::body::to_bytes(body, frame::MESSAGE_BYTES_MAX).await;
         let body = body.map_err(|_| {
             let text = format!("a message may have at most {} bytes", frame::MESSAGE_BYTES_MAX);

@@ -60,12 +60,41 @@ impl FromRequestParts<Door<Limiters>> for Asking {
     }
 }
 
-impl Asking {
-    pub(crate) fn require(&self, scope: &str) -> Result<(), Problem> {
-        Ok(self.principal.require(scope)?)
-    }
+/// A caller that may have decisions, known before anything else of its request is looked at.
+pub(crate) struct Decider(pub(crate) Asking);
 
-    pub(crate) fn may_decide(&self) -> Result<(), Problem> {
-        Ok(self.limiter.may_decide(&self.principal)?)
+/// A caller that may look at rules and counts.
+pub(crate) struct Reader(Asking);
+
+/// A caller that may change them, and see callers.
+pub(crate) struct Operator(Asking);
+
+impl FromRequestParts<Door<Limiters>> for Decider {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, door: &Door<Limiters>) -> Result<Self, Problem> {
+        let asking = Asking::from_request_parts(parts, door).await?;
+        asking.limiter.may_decide(&asking.principal)?;
+        Ok(Self(asking))
+    }
+}
+
+impl FromRequestParts<Door<Limiters>> for Reader {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, door: &Door<Limiters>) -> Result<Self, Problem> {
+        let asking = Asking::from_request_parts(parts, door).await?;
+        asking.principal.require(READ)?;
+        Ok(Self(asking))
+    }
+}
+
+impl FromRequestParts<Door<Limiters>> for Operator {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, door: &Door<Limiters>) -> Result<Self, Problem> {
+        let asking = Asking::from_request_parts(parts, door).await?;
+        asking.principal.require(ADMIN)?;
+        Ok(Self(asking))
     }
 }

@@ -5,7 +5,7 @@ use http::StatusCode;
 use kit::http::{Json, Problem};
 
 use super::wire::{LimitExplanation, LimitRequest, LimitRuling, LimitStatus};
-use super::{ADMIN, Asking, READ};
+use super::{Decider, Operator, Reader};
 use crate::deferred::DeferError;
 use crate::headers;
 use crate::model::{BadRequest, Ruling, Verdict};
@@ -23,10 +23,9 @@ use crate::model::{BadRequest, Ruling, Verdict};
     )
 )]
 pub(super) async fn decide(
-    asking: Asking,
+    Decider(asking): Decider,
     Json(mut wire): Json<LimitRequest>,
 ) -> Result<Response, Problem> {
-    asking.may_decide()?;
     let payload = wire.payload.take();
     let request = wire.request();
     let ruling = asking.limiter.decide(&request).await?;
@@ -71,10 +70,9 @@ fn with_headers(status: StatusCode, told: LimitRuling, ruling: &Ruling) -> Respo
     responses((status = 200, description = "Where the caller stands", body = LimitExplanation))
 )]
 pub(super) async fn explain(
-    asking: Asking,
+    Reader(asking): Reader,
     Json(wire): Json<LimitRequest>,
 ) -> Result<Json<LimitExplanation>, Problem> {
-    asking.require(READ)?;
     let statuses = asking.limiter.explain(&wire.request()).await?;
     Ok(Json(LimitExplanation { statuses: statuses.iter().map(LimitStatus::of).collect() }))
 }
@@ -88,10 +86,9 @@ pub(super) async fn explain(
     responses((status = 204, description = "Given back, if it was held"))
 )]
 pub(super) async fn release(
-    asking: Asking,
+    Decider(asking): Decider,
     Json(wire): Json<LimitRequest>,
 ) -> Result<StatusCode, Problem> {
-    asking.may_decide()?;
     let lease = wire.lease.ok_or_else(|| Problem::unprocessable("lease: name the lease"))?;
     // Only what is held goes: limits on rates keep what was counted.
     let mut request = wire.request();
@@ -110,10 +107,9 @@ pub(super) async fn release(
     responses((status = 204, description = "Given back"))
 )]
 pub(super) async fn refund(
-    asking: Asking,
+    Decider(asking): Decider,
     Json(wire): Json<LimitRequest>,
 ) -> Result<StatusCode, Problem> {
-    asking.may_decide()?;
     asking.limiter.give_back(&wire.request(), 0).await?;
     Ok(StatusCode::NO_CONTENT)
 }
@@ -127,10 +123,9 @@ pub(super) async fn refund(
     responses((status = 204, description = "Forgotten"))
 )]
 pub(super) async fn reset(
-    asking: Asking,
+    Operator(asking): Operator,
     Json(wire): Json<LimitRequest>,
 ) -> Result<StatusCode, Problem> {
-    asking.require(ADMIN)?;
     asking.limiter.reset(&wire.request()).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -4,7 +4,7 @@ use http::StatusCode;
 use kit::http::{Json, Path, Problem};
 
 use super::wire::{LimitClaim, LimitClaimed, LimitQueue, LimitQueues};
-use super::{Asking, READ};
+use super::{Decider, Reader};
 
 /// Take the kept requests whose turn it is: from the first on, as long as their rules admit them.
 #[utoipa::path(
@@ -15,10 +15,9 @@ use super::{Asking, READ};
     responses((status = 200, description = "To be processed now", body = LimitClaimed))
 )]
 pub(super) async fn claim(
-    asking: Asking,
+    Decider(asking): Decider,
     Json(wire): Json<LimitClaim>,
 ) -> Result<Json<LimitClaimed>, Problem> {
-    asking.may_decide()?;
     let count = wire.count.unwrap_or(1);
     let claimed = asking.limiter.claim(wire.rule.as_deref(), count).await?;
     Ok(Json(LimitClaimed { requests: claimed.into_iter().map(Into::into).collect() }))
@@ -32,8 +31,10 @@ pub(super) async fn claim(
     params(("id" = i64, Path, description = "The request's number")),
     responses((status = 204, description = "Forgotten"))
 )]
-pub(super) async fn done(asking: Asking, Path(id): Path<i64>) -> Result<StatusCode, Problem> {
-    asking.may_decide()?;
+pub(super) async fn done(
+    Decider(asking): Decider,
+    Path(id): Path<i64>,
+) -> Result<StatusCode, Problem> {
     match asking.limiter.done(id).await? {
         true => Ok(StatusCode::NO_CONTENT),
         false => Err(Problem::not_found(format!("no request waits under {id}"))),
@@ -47,8 +48,7 @@ pub(super) async fn done(asking: Asking, Path(id): Path<i64>) -> Result<StatusCo
     tag = "deferred",
     responses((status = 200, description = "By rule", body = LimitQueues))
 )]
-pub(super) async fn queues(asking: Asking) -> Result<Json<LimitQueues>, Problem> {
-    asking.require(READ)?;
+pub(super) async fn queues(Reader(asking): Reader) -> Result<Json<LimitQueues>, Problem> {
     let waiting = asking.limiter.waiting().await?;
     let queue = |(rule, waiting)| LimitQueue { rule, waiting };
     Ok(Json(LimitQueues { queues: waiting.into_iter().map(queue).collect() }))

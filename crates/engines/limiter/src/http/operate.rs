@@ -6,7 +6,7 @@ use http::StatusCode;
 use kit::http::{Json, Problem};
 
 use super::wire::{LimitMemory, LimitOffender, LimitOffenders};
-use super::{ADMIN, Asking, READ};
+use super::{Operator, Reader};
 use crate::offenders::OFFENDERS;
 
 /// Callers denied most since the start, of whom a constant number is counted.
@@ -16,8 +16,7 @@ use crate::offenders::OFFENDERS;
     tag = "operate",
     responses((status = 200, description = "The worst first", body = LimitOffenders))
 )]
-pub(super) async fn offenders(asking: Asking) -> Result<Json<LimitOffenders>, Problem> {
-    asking.require(ADMIN)?;
+pub(super) async fn offenders(Operator(asking): Operator) -> Result<Json<LimitOffenders>, Problem> {
     let offenders = asking.limiter.offenders(OFFENDERS).into_iter().map(|offender| {
         let (who, denied, overstated) = (offender.who, offender.denied, offender.overstated);
         LimitOffender { who, denied, overstated }
@@ -32,8 +31,7 @@ pub(super) async fn offenders(asking: Asking) -> Result<Json<LimitOffenders>, Pr
     tag = "operate",
     responses((status = 200, description = "Bytes and callers", body = LimitMemory))
 )]
-pub(super) async fn memory(asking: Asking) -> Result<Json<LimitMemory>, Problem> {
-    asking.require(READ)?;
+pub(super) async fn memory(Reader(asking): Reader) -> Result<Json<LimitMemory>, Problem> {
     let (bytes, callers) = asking.limiter.memory();
     Ok(Json(LimitMemory { bytes, callers }))
 }
@@ -45,8 +43,7 @@ pub(super) async fn memory(asking: Asking) -> Result<Json<LimitMemory>, Problem>
     tag = "rules",
     responses((status = 204, description = "What the files say is in force"))
 )]
-pub(super) async fn reload(asking: Asking) -> Result<StatusCode, Problem> {
-    asking.require(ADMIN)?;
+pub(super) async fn reload(Operator(asking): Operator) -> Result<StatusCode, Problem> {
     let limiter = Arc::clone(&asking.limiter);
     let reload = move || limiter.rule_files.reload(&limiter.rules);
     match tokio::task::spawn_blocking(reload).await {

@@ -8,7 +8,7 @@ use http::{StatusCode, header};
 use kit::http::{Json, Path, Problem, body};
 
 use super::wire::{LimitRehearsal, LimitRule, LimitRules};
-use super::{ADMIN, Asking, READ};
+use super::{Asking, Operator, Reader};
 use crate::rule_files::RuleFilesError;
 use crate::rules::{RuleFile, RuleSet};
 
@@ -19,8 +19,7 @@ use crate::rules::{RuleFile, RuleSet};
     tag = "rules",
     responses((status = 200, description = "In the order of the files", body = LimitRules))
 )]
-pub(super) async fn list(asking: Asking) -> Result<Json<LimitRules>, Problem> {
-    asking.require(READ)?;
+pub(super) async fn list(Reader(asking): Reader) -> Result<Json<LimitRules>, Problem> {
     let rules = &asking.limiter.rules;
     Ok(Json(LimitRules {
         rules: rules.load().rules().iter().map(|rule| LimitRule::of(rule)).collect(),
@@ -38,8 +37,10 @@ pub(super) async fn list(asking: Asking) -> Result<Json<LimitRules>, Problem> {
     responses((status = 200, description = "The text", body = String,
                content_type = "application/yaml"))
 )]
-pub(super) async fn show(asking: Asking, Path(file): Path<String>) -> Result<Response, Problem> {
-    asking.require(READ)?;
+pub(super) async fn show(
+    Reader(asking): Reader,
+    Path(file): Path<String>,
+) -> Result<Response, Problem> {
     let files = asking.limiter.rules.files();
     let found = files.into_iter().find(|other| other.name == file);
     let found = found.ok_or(RuleFilesError::NotFound(file))?;
@@ -56,11 +57,10 @@ pub(super) async fn show(asking: Asking, Path(file): Path<String>) -> Result<Res
     responses((status = 204, description = "In force"))
 )]
 pub(super) async fn put(
-    asking: Asking,
+    Operator(asking): Operator,
     Path(file): Path<String>,
     request: Request,
 ) -> Result<StatusCode, Problem> {
-    asking.require(ADMIN)?;
     let file = RuleFile { name: file, text: text(request).await? };
     let limiter = Arc::clone(&asking.limiter);
     on_disk(move || limiter.rule_files.put(&limiter.rules, file)).await?;
@@ -76,10 +76,9 @@ pub(super) async fn put(
     responses((status = 204, description = "Removed"))
 )]
 pub(super) async fn remove(
-    asking: Asking,
+    Operator(asking): Operator,
     Path(file): Path<String>,
 ) -> Result<StatusCode, Problem> {
-    asking.require(ADMIN)?;
     let limiter = Arc::clone(&asking.limiter);
     on_disk(move || limiter.rule_files.remove(&limiter.rules, &file)).await?;
     Ok(StatusCode::NO_CONTENT)
@@ -95,11 +94,10 @@ pub(super) async fn remove(
     responses((status = 200, description = "All rules as they would be", body = LimitRules))
 )]
 pub(super) async fn validate(
-    asking: Asking,
+    Reader(asking): Reader,
     Path(file): Path<String>,
     request: Request,
 ) -> Result<Json<LimitRules>, Problem> {
-    asking.require(READ)?;
     let (set, files) = candidate(&asking, file, request).await?;
     let rules = set.rules().iter().map(|rule| LimitRule::of(rule)).collect();
     Ok(Json(LimitRules { rules, files, refused: None }))
@@ -115,11 +113,10 @@ pub(super) async fn validate(
     responses((status = 200, description = "Then and now", body = LimitRehearsal))
 )]
 pub(super) async fn replay(
-    asking: Asking,
+    Reader(asking): Reader,
     Path(file): Path<String>,
     request: Request,
 ) -> Result<Json<LimitRehearsal>, Problem> {
-    asking.require(READ)?;
     let (set, _) = candidate(&asking, file, request).await?;
     let limiter = Arc::clone(&asking.limiter);
     let rehearsed = tokio::task::spawn_blocking(move || limiter.rehearse(&set)).await;

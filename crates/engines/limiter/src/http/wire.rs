@@ -11,7 +11,7 @@ use crate::rules::{Rule, Tally, Unit};
 
 /// Whether a request may pass.
 #[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct LimitRequest {
     /// The rules to go by.
     pub domain: String,
@@ -27,7 +27,7 @@ pub struct LimitRequest {
 
 /// Keys and values that together match at most one rule.
 #[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct LimitDescriptor {
     /// In the order of the rules' nesting.
     pub entries: Vec<LimitEntry>,
@@ -39,7 +39,7 @@ pub struct LimitDescriptor {
 
 /// A key and its value.
 #[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct LimitEntry {
     /// Such as `remote_address`.
     pub key: String,
@@ -50,7 +50,7 @@ pub struct LimitEntry {
 
 /// A limit that comes with a request.
 #[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct LimitOverride {
     /// In each unit.
     pub requests_per_unit: u32,
@@ -111,6 +111,7 @@ fn entries(entries: &[LimitEntry]) -> Vec<(&str, &str)> {
 
 /// What is ruled on a request.
 #[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
 pub struct LimitRuling {
     /// `OK`, `OVER_LIMIT` or `QUEUED`.
     pub code: &'static str,
@@ -132,6 +133,7 @@ pub struct LimitRuling {
 
 /// What one descriptor's rule says.
 #[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
 pub struct LimitStatus {
     /// `OK` or `OVER_LIMIT`.
     pub code: &'static str,
@@ -194,6 +196,7 @@ impl LimitStatus {
 
 /// Every rule that applies to a request, and where its caller stands.
 #[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
 pub struct LimitExplanation {
     /// For each descriptor, in their order.
     pub statuses: Vec<LimitStatus>,
@@ -201,6 +204,7 @@ pub struct LimitExplanation {
 
 /// A rule and what it decided so far, in hits.
 #[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
 #[expect(missing_docs, reason = "see the schema's fields")]
 pub struct LimitRule {
     pub rule: String,
@@ -249,6 +253,7 @@ impl LimitRule {
 
 /// The rules in force.
 #[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
 pub struct LimitRules {
     /// In the order of the files.
     pub rules: Vec<LimitRule>,
@@ -260,6 +265,7 @@ pub struct LimitRules {
 
 /// What other rules would have decided on the recorded decisions.
 #[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
 #[expect(missing_docs, reason = "see Rehearsal")]
 pub struct LimitRehearsal {
     pub decisions: usize,
@@ -288,6 +294,7 @@ impl From<Rehearsal> for LimitRehearsal {
 
 /// Callers denied most.
 #[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
 pub struct LimitOffenders {
     /// The worst first.
     pub offenders: Vec<LimitOffender>,
@@ -295,6 +302,7 @@ pub struct LimitOffenders {
 
 /// A caller and how often it was denied.
 #[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
 pub struct LimitOffender {
     /// The descriptor it was denied by.
     pub who: String,
@@ -306,7 +314,7 @@ pub struct LimitOffender {
 
 /// Which requests to hand out.
 #[derive(Debug, Default, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct LimitClaim {
     /// The rule that kept them; all unless told.
     pub rule: Option<String>,
@@ -316,6 +324,7 @@ pub struct LimitClaim {
 
 /// Requests whose turn it is.
 #[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
 pub struct LimitClaimed {
     /// In the order they came.
     pub requests: Vec<LimitWaiting>,
@@ -323,6 +332,7 @@ pub struct LimitClaimed {
 
 /// A request that was kept and is to be processed now.
 #[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
 pub struct LimitWaiting {
     /// To be told to `/deferred/{id}/done`, within 30 s, or it is handed out again.
     pub id: i64,
@@ -348,6 +358,7 @@ impl From<Waiting> for LimitWaiting {
 
 /// How many requests wait.
 #[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
 pub struct LimitQueues {
     /// By rule.
     pub queues: Vec<LimitQueue>,
@@ -355,6 +366,7 @@ pub struct LimitQueues {
 
 /// How many requests wait for one rule.
 #[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
 pub struct LimitQueue {
     /// The rule that kept them.
     pub rule: String,
@@ -364,6 +376,7 @@ pub struct LimitQueue {
 
 /// What the counts take.
 #[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
 pub struct LimitMemory {
     /// In memory.
     pub bytes: usize,

@@ -188,7 +188,7 @@ async fn a_limit_that_comes_with_the_request_and_hits_of_more_than_one() {
     let with_limit = |requests: u32, hits: u32| {
         format!(
             "{{\"domain\":\"d\",\"hits\":{hits},\"descriptors\":[{{\"entries\":[{{\"key\":\"k\",\
-             \"value\":\"ada\"}}],\"limit\":{{\"requests_per_unit\":{requests},\"unit\":\"hour\"}}\
+             \"value\":\"ada\"}}],\"limit\":{{\"requestsPerUnit\":{requests},\"unit\":\"hour\"}}\
              }}]}}"
         )
     };
@@ -291,9 +291,9 @@ descriptors:
         let (user, path) = (&told["statuses"][0], &told["statuses"][1]);
         assert_eq!(user["rule"], "d:/user");
         assert_eq!((&user["code"], &user["remaining"]), (&"OVER_LIMIT".into(), &0.into()));
-        assert_eq!(user["free_in_us"], 30_000_000);
+        assert_eq!(user["freeInUs"], 30_000_000);
         assert_eq!((&path["code"], &path["remaining"]), (&"OK".into(), &7.into()));
-        assert_eq!(path["free_in_us"], 0);
+        assert_eq!(path["freeInUs"], 0);
         assert!(told["statuses"][2]["rule"].is_null());
     }
 }

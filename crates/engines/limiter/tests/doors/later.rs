@@ -31,7 +31,7 @@ async fn orders_over_the_limit_are_processed_later_in_order() {
     let mut statuses = Vec::new();
     for number in 1..=6 {
         let answer = house.call("POST", "/decide", &order(number)).await;
-        statuses.push((answer.status.as_u16(), answer.json()["queued_as"].as_i64()));
+        statuses.push((answer.status.as_u16(), answer.json()["queuedAs"].as_i64()));
     }
     let kept = |id| (202, Some(id));
     assert_eq!(statuses, [(200, None), (200, None), kept(1), kept(2), kept(3), kept(4)]);

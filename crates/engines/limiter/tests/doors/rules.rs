@@ -90,15 +90,15 @@ async fn a_candidate_is_tried_on_what_was_decided() {
     };
     let stricter = tried("unit: minute, requests_per_unit: 1").await;
     assert_eq!(stricter["decisions"], 12);
-    assert_eq!((&stricter["admitted_then"], &stricter["admitted_now"]), (&8.into(), &2.into()));
-    assert_eq!(stricter["newly_denied"], 6);
+    assert_eq!((&stricter["admittedThen"], &stricter["admittedNow"]), (&8.into(), &2.into()));
+    assert_eq!(stricter["newlyDenied"], 6);
     assert_eq!(stricter["rules"][0]["denied"], 10);
     let looser = tried("unit: second, requests_per_unit: 1").await;
-    assert_eq!((&looser["newly_denied"], &looser["newly_admitted"]), (&0.into(), &4.into()));
+    assert_eq!((&looser["newlyDenied"], &looser["newlyAdmitted"]), (&0.into(), &4.into()));
     let shown = house.call("POST", "/rules/a.yaml/validate", &rule("unit: day")).await;
     assert_eq!(shown.status, StatusCode::UNPROCESSABLE_ENTITY);
     let rules = house.call("GET", "/rules", "").await.json();
-    assert_eq!(rules["rules"][0]["requests_per_unit"], 4, "nothing changed");
+    assert_eq!(rules["rules"][0]["requestsPerUnit"], 4, "nothing changed");
     assert_eq!(
         (&rules["rules"][0]["allowed"], &rules["rules"][0]["denied"]),
         (&8.into(), &4.into())
