@@ -6,6 +6,7 @@
 //!   ├── platform         the whole binary ── startup, rehearsal
 //!   ├── telemetry        what watching costs ── overhead, outage, sink
 //!   ├── processes        one process and two on one database ── half_core
+//!   ├── limiter          decisions ── drive, http, grpc, resp
 //!   └── generator        this generator beside wrk
 //!         pair           target and peer in turn
 //!         load ── http, reply, latency, pacer, traffic, random
@@ -24,6 +25,7 @@ mod error;
 mod generator;
 mod http;
 mod latency;
+mod limiter;
 mod links;
 mod load;
 mod nginx;
@@ -63,6 +65,7 @@ fn main() -> ExitCode {
         Measurement::Telemetry(args) => args.json,
         Measurement::Processes(args) => args.json,
         Measurement::Generator(args) => args.json,
+        Measurement::Limiter(args) => args.json,
     };
     let machine = Machine::this();
     let report = match measure(&command) {
@@ -89,5 +92,6 @@ fn measure(command: &Measurement) -> Result<Figures, BenchError> {
         Measurement::Telemetry(args) => Figures::Telemetry(Box::new(telemetry::run(args)?)),
         Measurement::Processes(args) => Figures::Processes(processes::run(args)?),
         Measurement::Generator(args) => Figures::Generator(generator::run(args)?),
+        Measurement::Limiter(args) => Figures::Limiter(limiter::run(args)?),
     })
 }

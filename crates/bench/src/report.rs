@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use crate::clicks::ClickCheck;
 use crate::generator::GeneratorFigures;
+use crate::limiter::LimiterFigures;
 use crate::load::Measured;
 use crate::pair::{Paired, Side};
 use crate::platform::PlatformFigures;
@@ -70,6 +71,8 @@ pub(crate) enum Figures {
     Processes(ProcessesFigures),
     /// Of `generator`.
     Generator(GeneratorFigures),
+    /// Of `limiter`.
+    Limiter(LimiterFigures),
 }
 
 /// A whole report.
@@ -94,6 +97,7 @@ impl Report {
             Figures::Telemetry(figures) => figures.is_clean(),
             Figures::Processes(figures) => figures.rounds.is_clean(),
             Figures::Generator(figures) => figures.rounds.is_clean(),
+            Figures::Limiter(figures) => figures.rounds.is_clean(),
         };
         Self { machine, figures, clean }
     }
@@ -122,6 +126,12 @@ impl Report {
             Figures::Generator(figures) => {
                 let GeneratorFigures { connections, threads, rounds } = figures;
                 writeln!(out, "generator: {connections} connections, {threads} threads")?;
+                write_rounds(out, rounds)?;
+            }
+            Figures::Limiter(figures) => {
+                let LimiterFigures { door, connections, depth, threads, keys, rounds } = figures;
+                let shape = format!("{connections} connections of {depth}, {threads} threads");
+                writeln!(out, "limiter by {door}: {shape}, {keys} keys")?;
                 write_rounds(out, rounds)?;
             }
         }

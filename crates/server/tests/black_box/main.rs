@@ -6,6 +6,7 @@ mod copies;
 mod disk;
 mod jwt;
 mod kill;
+mod limits;
 mod links;
 mod oauth;
 mod peers;
