@@ -1,4 +1,5 @@
-//! `backplane-bench limiter`: decisions over each door of a rate limiter, beside throttlecrab-server.
+//! `backplane-bench limiter`: decisions over each door of a rate limiter, beside
+//! throttlecrab-server.
 //!
 //! Both sides decide by GCRA with the same burst and rate, on keys drawn from one range. Our side
 //! takes its rule from the file that this command puts in force (HTTP and gRPC), or from the

@@ -13,8 +13,8 @@ use crate::traffic::{Traffic, Verdict, refused};
 /// The rule of both our doors that go by rules.
 fn rules() -> String {
     format!(
-        "domain: bench\ndescriptors:\n  - key: key\n    rate_limit: {{unit: second, \
-         unit_multiplier: {PERIOD_S}, requests_per_unit: {RATE}, algorithm: gcra, burst: {BURST}}}\n"
+        "domain: bench\ndescriptors:\n  - key: key\n    rate_limit: {{unit: second, unit_multiplier: \
+         {PERIOD_S}, requests_per_unit: {RATE}, algorithm: gcra, burst: {BURST}}}\n"
     )
 }
 
@@ -22,8 +22,8 @@ fn rules() -> String {
 pub(crate) fn put_rules(edge: &SocketAddr, token: &str) -> Result<(), BenchError> {
     let rules = rules();
     let request = format!(
-        "PUT /limiter/rules/bench.yaml HTTP/1.1\r\nHost: {edge}\r\nAuthorization: Bearer {token}\r\n\
-         Connection: close\r\nContent-Length: {}\r\n\r\n{rules}",
+        "PUT /limiter/rules/bench.yaml HTTP/1.1\r\nHost: {edge}\r\nConnection: close\r\n\
+         Authorization: Bearer {token}\r\nContent-Length: {}\r\n\r\n{rules}",
         rules.len()
     );
     let what = "putting the rule in force";
