@@ -13,8 +13,9 @@ use crate::traffic::{Traffic, Verdict, refused};
 /// The rule of both our doors that go by rules.
 fn rules() -> String {
     format!(
-        "domain: bench\ndescriptors:\n  - key: key\n    rate_limit: {{unit: second, unit_multiplier: \
-         {PERIOD_S}, requests_per_unit: {RATE}, algorithm: gcra, burst: {BURST}}}\n"
+        "domain: bench\ndescriptors:\n  - key: key\n    rate_limit: {{unit: second, \
+         unit_multiplier: {PERIOD_S}, requests_per_unit: {RATE}, algorithm: gcra, \
+         burst: {BURST}}}\n"
     )
 }
 
