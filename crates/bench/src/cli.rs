@@ -34,6 +34,79 @@ pub(crate) enum Measurement {
     Ids(IdsArgs),
     /// This generator beside wrk, over nginx's fixed 301: is the generator fast enough?
     Generator(GeneratorArgs),
+    /// Rate limits: decisions over HTTP, gRPC and RESP.
+    Limiter(LimiterArgs),
+}
+
+/// Arguments of `limiter`.
+#[derive(Debug, Args)]
+pub(crate) struct LimiterArgs {
+    /// Which door.
+    #[arg(long, value_enum, default_value_t = LimiterDoor::Resp)]
+    pub(crate) door: LimiterDoor,
+    /// Address of that door, such as 127.0.0.1:6380.
+    #[arg(long, value_parser = parse_loopback)]
+    pub(crate) target: SocketAddr,
+    /// Address of the same door of a throttlecrab-server to compare with.
+    #[arg(long, value_parser = parse_loopback)]
+    pub(crate) peer: Option<SocketAddr>,
+    /// Address of the target's edge, where the rule for http and grpc is put in force.
+    #[arg(long, value_parser = parse_loopback)]
+    pub(crate) rules_at: Option<SocketAddr>,
+    /// Bearer token for http and grpc; it names the namespace.
+    #[arg(long, default_value = "dev")]
+    pub(crate) token: String,
+    /// Connections.
+    #[arg(long, default_value = "32", value_parser = parse_connections)]
+    pub(crate) connections: usize,
+    /// Decisions under way at once on a connection of grpc or resp.
+    #[arg(long, default_value = "1", value_parser = parse_connections)]
+    pub(crate) depth: usize,
+    /// Threads of the generator.
+    #[arg(long, default_value = "1", value_parser = parse_threads)]
+    pub(crate) threads: usize,
+    /// Callers that are told apart.
+    #[arg(long, default_value = "100000", value_parser = value_parser!(u32).range(1..=10_000_000))]
+    pub(crate) keys: u32,
+    /// Length of one round: `500ms`, `10s`, `2m`; at most 10m.
+    #[arg(long, default_value = "10s", value_parser = parse_duration)]
+    pub(crate) duration: Duration,
+    /// Rounds; with a peer, pairs of rounds in turn.
+    #[arg(long, default_value = "3", value_parser = parse_rounds)]
+    pub(crate) rounds: usize,
+    /// Print JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// A door of the limiter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LimiterDoor {
+    /// `POST /limiter/decide`.
+    Http,
+    /// Envoy's rate limit service.
+    Grpc,
+    /// `CL.THROTTLE`.
+    Resp,
+}
+
+impl fmt::Display for LimiterDoor {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Http => "http",
+            Self::Grpc => "grpc",
+            Self::Resp => "resp",
+        })
+    }
+}
+
+/// Load is generated on the machine it hurts, and nowhere else.
+fn parse_loopback(text: &str) -> Result<SocketAddr, String> {
+    let address: SocketAddr = text.parse().map_err(|_| "give an address like 127.0.0.1:6380")?;
+    match address.ip().is_loopback() {
+        true => Ok(address),
+        false => Err("not a loopback address; load is only sent to this machine".to_owned()),
+    }
 }
 
 /// Arguments of `ids`.

@@ -7,6 +7,7 @@
 //!   ├── telemetry        what watching costs ── overhead, outage, sink
 //!   ├── ids              ids over RESP and HTTP ── redis
 //!   ├── processes        one process and two on one database ── half_core
+//!   ├── limiter          decisions ── drive, http, grpc, resp
 //!   └── generator        this generator beside wrk
 //!         pair           target and peer in turn
 //!         load ── http, reply, latency, pacer, traffic, random
@@ -26,6 +27,7 @@ mod generator;
 mod http;
 mod ids;
 mod latency;
+mod limiter;
 mod links;
 mod load;
 mod nginx;
@@ -67,6 +69,7 @@ fn main() -> ExitCode {
         Measurement::Processes(args) => args.json,
         Measurement::Ids(args) => args.json,
         Measurement::Generator(args) => args.json,
+        Measurement::Limiter(args) => args.json,
     };
     let machine = Machine::this();
     let report = match measure(&command) {
@@ -94,5 +97,6 @@ fn measure(command: &Measurement) -> Result<Figures, BenchError> {
         Measurement::Processes(args) => Figures::Processes(processes::run(args)?),
         Measurement::Ids(args) => Figures::Ids(Box::new(ids::run(args)?)),
         Measurement::Generator(args) => Figures::Generator(generator::run(args)?),
+        Measurement::Limiter(args) => Figures::Limiter(limiter::run(args)?),
     })
 }

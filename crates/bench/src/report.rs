@@ -9,6 +9,7 @@ use serde::Serialize;
 use crate::clicks::ClickCheck;
 use crate::generator::GeneratorFigures;
 use crate::ids::IdsFigures;
+use crate::limiter::LimiterFigures;
 use crate::load::Measured;
 use crate::pair::{Paired, Side};
 use crate::platform::PlatformFigures;
@@ -73,6 +74,8 @@ pub(crate) enum Figures {
     Ids(Box<IdsFigures>),
     /// Of `generator`.
     Generator(GeneratorFigures),
+    /// Of `limiter`.
+    Limiter(LimiterFigures),
 }
 
 /// A whole report.
@@ -98,6 +101,7 @@ impl Report {
             Figures::Processes(figures) => figures.rounds.is_clean(),
             Figures::Ids(figures) => figures.is_clean(),
             Figures::Generator(figures) => figures.rounds.is_clean(),
+            Figures::Limiter(figures) => figures.rounds.is_clean(),
         };
         Self { machine, figures, clean }
     }
@@ -127,6 +131,12 @@ impl Report {
             Figures::Generator(figures) => {
                 let GeneratorFigures { connections, threads, rounds } = figures;
                 writeln!(out, "generator: {connections} connections, {threads} threads")?;
+                write_rounds(out, rounds)?;
+            }
+            Figures::Limiter(figures) => {
+                let LimiterFigures { door, connections, depth, threads, keys, rounds } = figures;
+                let shape = format!("{connections} connections of {depth}, {threads} threads");
+                writeln!(out, "limiter by {door}: {shape}, {keys} keys")?;
                 write_rounds(out, rounds)?;
             }
         }

@@ -31,7 +31,8 @@ http_connection_manager.v3.HttpConnectionManager
                 http_filters:
                   - name: envoy.filters.http.ratelimit
                     typed_config:
-                      "@type": type.googleapis.com/envoy.extensions.filters.http.ratelimit.v3.RateLimit
+                      "@type": type.googleapis.com/envoy.extensions.filters.http.ratelimit.v3.\
+RateLimit
                       domain: {domain}
                       failure_mode_deny: true
                       enable_x_ratelimit_headers: DRAFT_VERSION_03
@@ -59,7 +60,8 @@ http_connection_manager.v3.HttpConnectionManager
         cluster_name: home
         endpoints:
           - lb_endpoints:
-              - endpoint: {{address: {{socket_address: {{address: 127.0.0.1, port_value: {home}}}}}}}
+              - endpoint:
+                  address: {{socket_address: {{address: 127.0.0.1, port_value: {home}}}}}
     - name: limiter
       type: STATIC
       typed_extension_protocol_options:

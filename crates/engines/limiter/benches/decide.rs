@@ -3,7 +3,7 @@
 //!
 //! On one key, on a million keys one at a time, with two threads, and by batches; then the memory
 //! that the keys take, by the resident size of the process. The first column is by the wall, the
-//! second by the time that the threads had a processor, which other work on the machine changes less.
+//! second by the time that the threads had a processor, which other work changes less.
 
 #![allow(clippy::print_stdout, reason = "a benchmark tells what it measured")]
 #![allow(missing_docs, clippy::expect_used, reason = "a benchmark")]

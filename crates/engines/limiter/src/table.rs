@@ -133,7 +133,7 @@ impl Table {
         for (place, (_, at)) in order.iter().enumerate() {
             shard = if held[place].is_some() { place } else { shard };
             if let Some(guard) = &held[shard] {
-                touched ^= guard.words.touch(charges[*at].key);
+                touched ^= guard.touch(&charges[*at]);
             }
         }
         std::hint::black_box(touched);
@@ -269,6 +269,16 @@ impl Shard {
         let asked = charge.asked(now_us);
         let decide = |word| charge.algorithm.on_word(word, asked);
         self.words.change((charge.key, now_us), budget, decide).1
+    }
+
+    /// Fetches the line in which the search for a key begins.
+    #[inline]
+    fn touch(&self, charge: &Charge<'_>) -> u64 {
+        match (charge.algorithm.kept(), &self.rare) {
+            (Kept::Word, _) => self.words.touch(charge.key),
+            (Kept::Pair, Some(rare)) => rare.pairs.touch(charge.key),
+            _ => 0,
+        }
     }
 
     fn charge(&mut self, charge: &Charge<'_>, now_us: u64) -> (Answer, Undo) {

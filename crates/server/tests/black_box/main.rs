@@ -7,6 +7,7 @@ mod disk;
 mod ids;
 mod jwt;
 mod kill;
+mod limits;
 mod links;
 mod oauth;
 mod peers;
