@@ -392,13 +392,6 @@ fn parse_duration(text: &str) -> Result<Duration, String> {
     }
 }
 
-fn parse_loopback(text: &str) -> Result<SocketAddr, String> {
-    match text.parse::<SocketAddr>() {
-        Ok(address) if address.ip().is_loopback() => Ok(address),
-        _ => Err("give a loopback address and port, such as 127.0.0.1:6381".to_owned()),
-    }
-}
-
 fn parse_connections(text: &str) -> Result<usize, String> {
     parse_count(text, 4_096)
 }
