@@ -6,6 +6,7 @@
 //! ([`stored`]).
 
 pub mod bloom;
+pub mod count_min;
 pub mod hash;
 pub mod hyperloglog;
 pub mod stored;
