@@ -9,4 +9,8 @@ pub mod bloom;
 pub mod count_min;
 pub mod hash;
 pub mod hyperloglog;
+pub mod membership;
+pub mod modulo;
+#[cfg(test)]
+mod spread_testing;
 pub mod stored;
