@@ -11,6 +11,7 @@ pub mod hash;
 pub mod hyperloglog;
 pub mod membership;
 pub mod modulo;
+pub mod ring;
 #[cfg(test)]
 mod spread_testing;
 pub mod stored;
