@@ -9,8 +9,11 @@ pub mod bloom;
 pub mod count_min;
 pub mod hash;
 pub mod hyperloglog;
+pub mod jump;
+pub mod maglev;
 pub mod membership;
 pub mod modulo;
+pub mod rendezvous;
 pub mod ring;
 #[cfg(test)]
 mod spread_testing;
