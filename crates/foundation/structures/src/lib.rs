@@ -13,8 +13,10 @@ pub mod jump;
 pub mod maglev;
 pub mod membership;
 pub mod modulo;
+pub mod partitions;
 pub mod rendezvous;
 pub mod ring;
+pub mod slots;
 #[cfg(test)]
 mod spread_testing;
 pub mod stored;
