@@ -10,6 +10,7 @@ pub mod count_min;
 pub mod hash;
 pub mod hyperloglog;
 pub mod jump;
+pub mod ketama;
 pub mod maglev;
 pub mod membership;
 pub mod modulo;
