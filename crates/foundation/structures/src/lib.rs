@@ -13,6 +13,7 @@ pub mod jump;
 pub mod ketama;
 pub mod maglev;
 pub mod membership;
+pub mod merkle;
 pub mod modulo;
 pub mod partitions;
 pub mod rendezvous;
