@@ -22,3 +22,4 @@ pub mod slots;
 #[cfg(test)]
 mod spread_testing;
 pub mod stored;
+pub mod vector_clock;
