@@ -1,4 +1,19 @@
-//! Pure data structures, each with its error bound and source in its own file.
+//! Pure data structures, each with its error bound, size, cost and source in its own file.
+//!
+//! Sketches, which answer nearly right in little memory:
+//! - [`bloom`]: "surely absent, or perhaps present", in about ten bits a key; with removal; growing;
+//! - [`count_min`]: how often things came up, and which came up most;
+//! - [`hyperloglog`]: how many distinct things were seen, in a few kilobytes.
+//!
+//! Placement of keys on servers ([`membership`] has the calls they share):
+//! - [`ring`]: consistent hashing, with replicas, zones, bounded loads and exact ranges that move;
+//! - [`rendezvous`], [`jump`], [`maglev`], [`slots`], [`partitions`]: its alternatives;
+//! - [`ketama`]: the ring of Memcached clients; [`modulo`]: what all are compared with.
+//!
+//! Order and history:
+//! - [`ranked_set`]: members by score, with ranks in O(log n);
+//! - [`merkle`]: where two copies of a set differ;
+//! - [`vector_clock`]: which of two versions came from the other, if any did.
 //!
 //! This crate knows nothing of any system: no I/O, no clock, no entropy, no threads of its own.
 //! Hashes come from fixed keys or from the caller ([`hash`]), so that what is stored today reads the
@@ -16,6 +31,7 @@ pub mod membership;
 pub mod merkle;
 pub mod modulo;
 pub mod partitions;
+pub mod ranked_set;
 pub mod rendezvous;
 pub mod ring;
 pub mod slots;
