@@ -1,0 +1,129 @@
+//! Ranks: a million members beside a peer, and 25 million alone.
+
+use std::hint::black_box;
+use std::io;
+use std::time::Instant;
+
+use structures::ranked_set::tree::RankTree;
+use structures::ranked_set::{RankedSet, Score};
+
+use crate::harness::{Contender, compare, note, title};
+
+const COUNT: u32 = 1_000_000;
+/// Operations a round, on a set that stays at its size.
+const ROUND: u32 = 100_000;
+
+/// A score for a member, as if drawn.
+fn score_of(member: u32) -> u32 {
+    let mixed = u64::from(member).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    ((mixed ^ mixed >> 29).wrapping_mul(0xbf58_476d_1ce4_e5b9) >> 40) as u32
+}
+
+fn key_of(member: u32) -> (u32, u32) {
+    (score_of(member), member)
+}
+
+fn float_score(member: u32) -> Score {
+    Score::new(f64::from(score_of(member))).expect("it is a number")
+}
+
+pub(crate) fn ranked_set() -> io::Result<()> {
+    let (mut tree, mut peer, mut set) =
+        (RankTree::default(), indexset::BTreeSet::new(), RankedSet::new());
+    for member in 0..COUNT {
+        tree.insert(key_of(member));
+        peer.insert(key_of(member));
+        set.insert(u64::from(member), float_score(member));
+    }
+    let bytes = tree.memory_bytes() as f64 / f64::from(COUNT);
+    let members = || (0..ROUND).map(|number| number * (COUNT / ROUND));
+
+    title("ranked set, 1,000,000 members of 4 + 4 bytes: rank of a member")?;
+    let contenders = vec![
+        Contender::new("structures::ranked_set::tree", || {
+            members().for_each(|member| _ = black_box(tree.rank(&key_of(member))));
+        }),
+        Contender::new("indexset 0.18", || {
+            members().for_each(|member| _ = black_box(peer.rank(&key_of(member))));
+        }),
+        Contender::new("structures::ranked_set, 8 + 8 bytes and table", || {
+            members().for_each(|member| _ = black_box(set.rank(&u64::from(member))));
+        }),
+    ];
+    compare(ROUND as usize, contenders)?;
+    note(&format!("{bytes:.1} bytes a member, inserted at random"))?;
+
+    title("ranked set: member of a rank")?;
+    let ranks = || members().map(|member| score_of(member) as usize % COUNT as usize);
+    let contenders = vec![
+        Contender::new("structures::ranked_set::tree", || {
+            ranks().for_each(|rank| _ = black_box(tree.select(rank)));
+        }),
+        Contender::new("indexset 0.18", || {
+            ranks().for_each(|rank| _ = black_box(peer.get_index(rank)));
+        }),
+    ];
+    compare(ROUND as usize, contenders)?;
+
+    title("ranked set: a new score (take out, put in)")?;
+    let contenders = vec![
+        Contender::new("structures::ranked_set::tree", || {
+            members().for_each(|member| {
+                tree.remove(&key_of(member));
+                tree.insert(key_of(member));
+            });
+        }),
+        Contender::new("indexset 0.18", || {
+            members().for_each(|member| {
+                peer.remove(&key_of(member));
+                peer.insert(key_of(member));
+            });
+        }),
+        Contender::new("structures::ranked_set, 8 + 8 bytes and table", || {
+            members().for_each(|member| {
+                set.insert(u64::from(member), float_score(member + 1));
+            });
+        }),
+    ];
+    compare(ROUND as usize, contenders)?;
+
+    title("ranked set: iterate")?;
+    let contenders = vec![
+        Contender::new("structures::ranked_set::tree", || {
+            tree.iter().for_each(|key| _ = black_box(key));
+        }),
+        Contender::new("indexset 0.18", || peer.iter().for_each(|key| _ = black_box(key))),
+    ];
+    compare(COUNT as usize, contenders)
+}
+
+/// 25 million members: how long they take to come, how much memory, how fast ranks are then.
+pub(crate) fn large() -> io::Result<()> {
+    const MEMBERS: u32 = 25_000_000;
+    title("ranked set, 25,000,000 members of 4 + 4 bytes")?;
+    let start = Instant::now();
+    let mut tree = RankTree::default();
+    (0..MEMBERS).for_each(|member| _ = tree.insert(key_of(member)));
+    let rate = f64::from(MEMBERS) / start.elapsed().as_secs_f64() / 1e6;
+    let bytes = tree.memory_bytes() as f64;
+    let each = bytes / f64::from(MEMBERS);
+    note(&format!("inserted at random: {rate:.2} M/s, {:.0} MB, {each:.1} each", bytes / 1e6))?;
+    let keys: Vec<(u32, u32)> = tree.iter().copied().collect();
+    let packed = RankTree::from_sorted(keys).expect("they are in order");
+    let bytes = packed.memory_bytes() as f64;
+    let each = bytes / f64::from(MEMBERS);
+    note(&format!("from a sorted list: {:.0} MB, {each:.1} each", bytes / 1e6))?;
+    let members = || (0..ROUND).map(|number| number * (MEMBERS / ROUND));
+    let contenders = vec![
+        Contender::new("rank of a member", || {
+            members().for_each(|member| _ = black_box(tree.rank(&key_of(member))));
+        }),
+        Contender::new("the same, from a sorted list", || {
+            members().for_each(|member| _ = black_box(packed.rank(&key_of(member))));
+        }),
+        Contender::new("member of a rank", || {
+            members().for_each(|rank| _ = black_box(tree.select(rank as usize)));
+        }),
+    ];
+    compare(ROUND as usize, contenders)
+}
