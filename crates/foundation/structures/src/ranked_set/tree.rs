@@ -13,6 +13,7 @@
 //! they are filled to about 70 %.
 
 use std::ops::Range;
+use std::slice;
 
 /// Most keys of a leaf and children of an inner node.
 const NODE_MAX: usize = 64;
@@ -155,7 +156,8 @@ impl<K: Ord + Clone> RankTree<K> {
     /// The keys of these ranks, in order from either end; what is past the end is left out.
     pub fn range(&self, ranks: Range<usize>) -> Keys<'_, K> {
         let end = ranks.end.min(self.len);
-        Keys { tree: self, ranks: ranks.start.min(end)..end, front: &[], back: &[] }
+        let (front, back) = ([].iter(), [].iter());
+        Keys { tree: self, ranks: ranks.start.min(end)..end, front, back }
     }
 
     /// All keys, in order from either end.
@@ -395,9 +397,9 @@ pub struct Keys<'t, K> {
     /// What has not been returned.
     ranks: Range<usize>,
     /// From the first of these ranks on; perhaps past the last.
-    front: &'t [K],
+    front: slice::Iter<'t, K>,
     /// Up to the last of these ranks; perhaps from before the first.
-    back: &'t [K],
+    back: slice::Iter<'t, K>,
 }
 
 impl<'t, K: Ord + Clone> Iterator for Keys<'t, K> {
@@ -405,11 +407,12 @@ impl<'t, K: Ord + Clone> Iterator for Keys<'t, K> {
 
     fn next(&mut self) -> Option<&'t K> {
         let rank = self.ranks.next()?;
-        if self.front.is_empty() {
-            let (leaf, place) = self.tree.leaf_of(rank)?;
-            self.front = &leaf[place..];
+        if let Some(key) = self.front.next() {
+            return Some(key);
         }
-        self.front.split_off_first()
+        let (leaf, place) = self.tree.leaf_of(rank)?;
+        self.front = leaf[place..].iter();
+        self.front.next()
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
@@ -420,11 +423,12 @@ impl<'t, K: Ord + Clone> Iterator for Keys<'t, K> {
 impl<'t, K: Ord + Clone> DoubleEndedIterator for Keys<'t, K> {
     fn next_back(&mut self) -> Option<&'t K> {
         let rank = self.ranks.next_back()?;
-        if self.back.is_empty() {
-            let (leaf, place) = self.tree.leaf_of(rank)?;
-            self.back = &leaf[..=place];
+        if let Some(key) = self.back.next_back() {
+            return Some(key);
         }
-        self.back.split_off_last()
+        let (leaf, place) = self.tree.leaf_of(rank)?;
+        self.back = leaf[..=place].iter();
+        self.back.next_back()
     }
 }
 

@@ -48,8 +48,10 @@ impl Loads {
     pub fn acquire<'r, H: KeyHash>(&mut self, ring: &'r Ring<H>, key: &[u8]) -> Option<&'r Server> {
         let weights = ring.members.total_weight();
         let has_room = |server: &&Server| self.of(server.id()) < self.most_of(server, weights);
-        // What all may have adds up to more than `total`, so one of them has room.
-        let server = ring.walk(key).find(has_room)?;
+        // What all may have adds up to more than `total`, so one of them has room; nearly always
+        // it is the owner.
+        let owner = ring.get(key).filter(has_room);
+        let server = owner.or_else(|| ring.walk(key).skip(1).find(has_room))?;
         match self.at_work.get_mut(server.id()) {
             Some(load) => *load += 1,
             None => _ = self.at_work.insert(server.id().to_owned(), 1),
