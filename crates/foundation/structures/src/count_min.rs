@@ -6,9 +6,9 @@
 //!
 //! Cormode and Muthukrishnan, "An improved data stream summary: the count-min sketch and its
 //! applications" (2005). d rows of w counters; a thing has one counter in each row and its estimate
-//! is the least of them. With w = ceil(e / epsilon) and d = ceil(ln(1 / delta)) it is never too low,
-//! and too high by at most epsilon N with probability 1 - delta, N being the sum of all that was
-//! added. For epsilon 0.1 % and delta 1 % that is 2,719 times 5 counters: 54 KB.
+//! is the least of them. With w = ceil(e / epsilon) and d = ceil(ln(1 / delta)) it is never too
+//! low, and too high by at most epsilon N with probability 1 - delta, N being the sum of all that
+//! was added. For epsilon 0.1 % and delta 1 % that is 2,719 times 5 counters: 54 KB.
 //!
 //! Conservative update ([`CountMin::conservative`]; Estan and Varghese, "New directions in traffic
 //! measurement and accounting", 2002, section 3.3.2) raises only the counters that must rise. The

@@ -112,7 +112,8 @@ impl HyperLogLog {
         self.raise(index as u32, rank);
     }
 
-    /// Adds what `other` has seen: the sketch of the union.
+    /// Adds what `other` has seen: the sketch of the union. Both must have been fed by one hash
+    /// function with one secret, which a sketch knows nothing of.
     ///
     /// # Errors
     /// [`PrecisionError::Differs`].

@@ -1,9 +1,9 @@
 //! Ketama: the ring of Memcached clients, so that keys stay where those clients put them.
 //!
 //! Jones, "libketama" (2007), as libmemcached (`MEMCACHED_BEHAVIOR_KETAMA_WEIGHTED`) and twemproxy
-//! (`distribution: ketama`) do it: a circle of 2^32, MD5 for points and keys, 160 points a server on
-//! average. The sums over weights are in single precision, like theirs, since a point more or less
-//! moves keys. Checked against libmemcached with 10,000 keys (`tests/data`).
+//! (`distribution: ketama`) do it: a circle of 2^32, MD5 for points and keys, 160 points a server
+//! on average. The sums over weights are in single precision, like theirs, since a point more or
+//! less moves keys. Checked against libmemcached with 10,000 keys (`tests/data`).
 //!
 //! Name a server as those clients do: the host alone on the default port 11211, else `host:port`;
 //! in twemproxy the name that the configuration gives it.

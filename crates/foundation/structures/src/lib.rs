@@ -1,7 +1,7 @@
 //! Pure data structures, each with its error bound, size, cost and source in its own file.
 //!
 //! Sketches, which answer nearly right in little memory:
-//! - [`bloom`]: "surely absent, or perhaps present", in about ten bits a key; with removal; growing;
+//! - [`bloom`]: "surely absent, or perhaps present", in ten bits a key; with removal; growing;
 //! - [`count_min`]: how often things came up, and which came up most;
 //! - [`hyperloglog`]: how many distinct things were seen, in a few kilobytes.
 //!
@@ -16,8 +16,8 @@
 //! - [`vector_clock`]: which of two versions came from the other, if any did.
 //!
 //! This crate knows nothing of any system: no I/O, no clock, no entropy, no threads of its own.
-//! Hashes come from fixed keys or from the caller ([`hash`]), so that what is stored today reads the
-//! same tomorrow. Stored forms begin with a version byte, and reading one never trusts it
+//! Hashes come from fixed keys or from the caller ([`hash`]), so that what is stored today reads
+//! the same tomorrow. Stored forms begin with a version byte, and reading one never trusts it
 //! ([`stored`]).
 
 pub mod bloom;
@@ -39,3 +39,8 @@ pub mod slots;
 mod spread_testing;
 pub mod stored;
 pub mod vector_clock;
+
+/// The examples of the README, run as tests.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

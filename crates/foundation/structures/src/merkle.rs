@@ -1,11 +1,11 @@
 //! A hash tree over fixed ranges of positions, for two copies of a set to find where they differ.
 //!
-//! Merkle, "A digital signature based on a conventional encryption function" (1987); as anti-entropy
-//! in DeCandia et al., "Dynamo" (2007), section 4.7. The 2^64 positions of the
+//! Merkle, "A digital signature based on a conventional encryption function" (1987); as
+//! anti-entropy in DeCandia et al., "Dynamo" (2007), section 4.7. The 2^64 positions of the
 //! [`ring`](crate::ring) are divided in 2^depth equal ranges, a leaf each. A leaf's digest is the
-//! sum, modulo 2^128, of the digests of its entries (a multiset hash: Bellare and Micciancio, "A new
-//! paradigm for collision-free hashing", 1997): it depends on no order, and an entry comes and goes
-//! without a look at the others. A node's digest is the XXH3, 128 bits, of its two children's.
+//! sum, modulo 2^128, of the digests of its entries (a multiset hash: Bellare and Micciancio, "A
+//! new paradigm for collision-free hashing", 1997): it depends on no order, and an entry comes and
+//! goes without a look at the others. A node's digest is the XXH3, 128 bits, of its two children's.
 //!
 //! Two copies compare from the root down and follow only what differs, a level a round trip
 //! ([`MerkleTree::level`], [`differing`]): for d leaves that differ about 2 d depth digests.
@@ -59,8 +59,8 @@ pub struct MerkleTree {
 }
 
 impl Digest {
-    /// The digest of an entry: of its key and of what tells its versions apart, such as the bytes of
-    /// its clock and value.
+    /// The digest of an entry: of its key and of what tells its versions apart, such as the bytes
+    /// of its clock and value.
     #[must_use]
     pub fn of_entry(key: &[u8], version: &[u8]) -> Self {
         let mut bytes = Vec::with_capacity(8 + key.len() + version.len());

@@ -122,9 +122,9 @@ impl<H: KeyHash> Partitions<H> {
         }
     }
 
-    /// How many partitions each server is to have: its part by weight rounded down, and one more for
-    /// those that lost most by that; of equals, for those that hold more, then by id. None if nobody
-    /// has weight.
+    /// How many partitions each server is to have: its part by weight rounded down, and one more
+    /// for those that lost most by that; of equals, for those that hold more, then by id. None if
+    /// nobody has weight.
     fn quotas(&self) -> Option<Vec<u64>> {
         let (count, total) = (self.owners.len() as u64, self.members.total_weight());
         let servers = self.members.as_slice();

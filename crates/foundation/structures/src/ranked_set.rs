@@ -1,18 +1,18 @@
 //! Members in the order of their scores, with the rank of each in O(log n).
 //!
-//! - [`RankedSet`]: members with a score each, as in a Redis sorted set: by score, and members of one
-//!   score by their own order;
+//! - [`RankedSet`]: members with a score each, as in a Redis sorted set: by score, and members of
+//!   one score by their own order;
 //! - [`tree::RankTree`]: only the order, for those who keep the scores elsewhere;
 //! - [`Score`]: a number with an order, and no NaN.
 //!
 //! Where Redis has a skip list with spans, this is a B+ tree that counts (see [`tree`]): members of
 //! neighbouring ranks lie side by side in memory, and there is no pointer for each.
 //!
-//! **Cost.** A change or a question is O(log n): about 4 levels for 25 million members. Iterating is
-//! O(1) a member. **Memory**, for members of 8 bytes and a [`Score`] (8): 24 bytes a member in the
-//! order if they came at random, 17 if they came in order; and 20 to 40 in the table from member to
-//! score, which doubles as it grows. With members and scores of 4 bytes and the scores elsewhere
-//! ([`tree::RankTree`] alone) 9 to 13 bytes a member: 25 million are 225 to 330 MB.
+//! **Cost.** A change or a question is O(log n): about 4 levels for 25 million members. Iterating
+//! is O(1) a member. **Memory**, for members of 8 bytes and a [`Score`] (8): 24 bytes a member in
+//! the order if they came at random, 17 if they came in order; and 20 to 40 in the table from
+//! member to score, which doubles as it grows. With members and scores of 4 bytes and the scores
+//! elsewhere ([`tree::RankTree`] alone) 9 to 13 bytes a member: 25 million are 225 to 330 MB.
 
 mod field;
 pub mod tree;
@@ -64,8 +64,8 @@ impl PartialOrd for Score {
     }
 }
 
-/// Members with a score each. The hasher is that of the table from member to score: with a fixed key
-/// unless the caller gives one with a secret, which is advised where strangers choose members.
+/// Members with a score each. The hasher is that of the table from member to score: with a fixed
+/// key unless the caller gives one with a secret, which is advised where strangers choose members.
 #[derive(Debug, Clone)]
 pub struct RankedSet<M, S = Score, B = BuildHasherDefault<SipHasher13>> {
     scores: HashMap<M, S, B>,
@@ -154,8 +154,8 @@ where
         self.order.select(rank).map(|(score, member)| (member, *score))
     }
 
-    /// How many members come before the first for which `is_before` is false. It must be true for the
-    /// first members in order and false for all others: ranges of names within one score, say.
+    /// How many members come before the first for which `is_before` is false. It must be true for
+    /// the first members in order and false for all others: ranges of names within one score, say.
     pub fn rank_where(&self, is_before: impl Fn(&M, S) -> bool) -> usize {
         self.order.rank_where(|(score, member)| is_before(member, *score))
     }

@@ -2,9 +2,9 @@
 //!
 //! Thaler and Ravishankar, "Using name-based mappings to increase hit rates" (1998). Every server
 //! draws a number for the key, and the highest owns it: the best spread there is (as even as
-//! throwing keys at random), the least movement, no table. With weights the number is
-//! `-weight / ln(u)`, u being the draw as a number between 0 and 1 (Schindelhauer and Schomaker,
-//! "Weighted distributed hash tables", 2005): a server's chance is its share of the weights, exactly.
+//! throwing keys at random), the least movement, no table. With weights the number is `-weight /
+//! ln(u)`, u being the draw as a number between 0 and 1 (Schindelhauer and Schomaker, "Weighted
+//! distributed hash tables", 2005): a server's chance is its share of the weights, exactly.
 //!
 //! Cost: n draws a look-up, a few ns each. For tens of servers it is the simplest choice; it
 //! names no ranges, so data cannot be handed over by range.

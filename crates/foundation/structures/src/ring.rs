@@ -5,7 +5,7 @@
 //! server stands at V points of it for each unit of its weight, a key at one, and the first point
 //! clockwise from the key (at it or after it, past the end the lowest) is its server's.
 //!
-//! - [`Ring::walk`], [`Ring::replicas`]: the servers after the first, distinct, also in their zones;
+//! - [`Ring::walk`], [`Ring::replicas`]: the servers after the first, in other zones too;
 //! - [`Ring::get_up`]: the owner when some servers are down, without a change of the ring;
 //! - [`bounded`]: no server above (1 + e) times its share of the load;
 //! - [`diff`]: the exact ranges of hashes that a change moves, from where to where;
@@ -16,8 +16,8 @@
 //! **Spread.** The relative standard deviation of the shares of n servers with V points each is
 //! sqrt((1 - 1/n) / V): for ten servers 9.5 % with 100 points, 6.7 % with 200, 3.0 % with 1,000.
 //!
-//! **Cost.** 12 bytes a point and 4 bytes a bucket of the index, at most one bucket a point:
-//! 1,000 servers of 200 points take 2.9 MB. A look-up hashes the key once and looks into the bucket of
+//! **Cost.** 12 bytes a point and 4 bytes a bucket of the index, at most one bucket a point: 1,000
+//! servers of 200 points take 2.9 MB. A look-up hashes the key once and looks into the bucket of
 //! its top bits, which holds one or two points: O(1) expected, O(log n) at worst. A change is
 //! O(points): the points of one server are merged with those of the others.
 //!

@@ -16,8 +16,8 @@
 //! before what it did not is sure as long as the newest entry, that of the last write, is kept,
 //! which it always is.
 //!
-//! Cost: actors are kept in order; an increment is O(n) to make room for a new actor, else O(log n);
-//! comparing and merging are O(n + m). Memory: 40 bytes and the name for each actor.
+//! Cost: actors are kept in order; an increment is O(n) to make room for a new actor, else O(log
+//! n); comparing and merging are O(n + m). Memory: 40 bytes and the name for each actor.
 
 use std::cmp::Ordering;
 

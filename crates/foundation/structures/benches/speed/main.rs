@@ -2,9 +2,10 @@
 //!
 //!     cargo bench -p structures [-- SECTION...]
 //!
-//! Sections: ring, placement, bloom, count-min, hyperloglog, merkle, ranked-set, and large, which is
-//! run only when named. Contenders take turns; a figure is millions of operations a second, the best
-//! and the median of the rounds, and the ratio is that of the medians to the first contender's.
+//! Sections: ring, placement, bloom, count-min, hyperloglog, merkle, ranked-set, and large, which
+//! is run only when named. Contenders take turns; a figure is millions of operations a second, the
+//! best and the median of the rounds, and the ratio is that of the medians to the first
+//! contender's.
 
 #![expect(clippy::expect_used, reason = "a benchmark that cannot be set up is to stop")]
 

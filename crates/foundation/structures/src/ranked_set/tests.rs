@@ -103,10 +103,15 @@ fn damaged_forms_are_refused() {
     assert_eq!(read(&many), Err(ReadError::Length));
 }
 
+/// A member with its new score, or none to take it out.
+fn change() -> impl Strategy<Value = (u64, Option<i64>)> {
+    (0u64..200, prop::option::weighted(0.7, -5i64..5))
+}
+
 proptest! {
     #[test]
     fn agrees_with_a_sorted_list(
-        changes in prop::collection::vec((0u64..200, prop::option::weighted(0.7, -5i64..5)), 1..500),
+        changes in prop::collection::vec(change(), 1..500),
         asked in 0u64..220,
         low in -6i64..6,
         high in -6i64..6,
@@ -115,7 +120,9 @@ proptest! {
         let mut model: HashMap<u64, i64> = HashMap::new();
         for (member, score) in changes {
             match score {
-                Some(score) => prop_assert_eq!(set.insert(member, score), model.insert(member, score)),
+                Some(score) => {
+                    prop_assert_eq!(set.insert(member, score), model.insert(member, score));
+                }
                 None => prop_assert_eq!(set.remove(&member), model.remove(&member)),
             }
         }

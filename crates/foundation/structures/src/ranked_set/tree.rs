@@ -1,13 +1,13 @@
 //! A B+ tree that counts: an ordered set of keys with rank and selection.
 //!
-//! Order-statistic trees are in Cormen et al., "Introduction to algorithms", chapter "Augmenting data
-//! structures"; here the nodes are those of a B+ tree. Keys are in leaves of up to 64, and an inner
-//! node has up to 64 children, how many keys lie below each, and the keys that separate them. So a
-//! rank is the sum of some counts on the way down, and a selection is a descent by counts.
+//! Order-statistic trees are in Cormen et al., "Introduction to algorithms", chapter "Augmenting
+//! data structures"; here the nodes are those of a B+ tree. Keys are in leaves of up to 64, and an
+//! inner node has up to 64 children, how many keys lie below each, and the keys that separate them.
+//! So a rank is the sum of some counts on the way down, and a selection is a descent by counts.
 //!
 //! Invariants: a separator is above all keys of the child before it and not above any of the child
-//! after it; a count is the number of keys below a child; all leaves have one depth; after a removal
-//! no node but the root is filled to less than a quarter.
+//! after it; a count is the number of keys below a child; all leaves have one depth; after a
+//! removal no node but the root is filled to less than a quarter.
 //!
 //! Leaves that keys were appended to stay full, since then only the last one is split. At random
 //! they are filled to about 70 %.
@@ -58,8 +58,8 @@ impl<K> Default for RankTree<K> {
 }
 
 impl<K: Ord + Clone> RankTree<K> {
-    /// A set of keys in strictly ascending order, as densely packed as can be; none if they are not in
-    /// that order. O(n).
+    /// A set of keys in strictly ascending order, as densely packed as can be; none if they are not
+    /// in that order. O(n).
     #[must_use]
     pub fn from_sorted(keys: Vec<K>) -> Option<Self> {
         if !keys.is_sorted_by(|one, next| one < next) {

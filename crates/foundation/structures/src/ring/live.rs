@@ -1,8 +1,8 @@
 //! The current ring, for readers that never wait and writers that take turns.
 //!
-//! A reader takes a snapshot and goes on with it while others publish; it is the old ring or the new
-//! one, never something between. A writer copies the ring, changes the copy and publishes it in one
-//! step.
+//! A reader takes a snapshot and goes on with it while others publish; it is the old ring or the
+//! new one, never something between. A writer copies the ring, changes the copy and publishes it in
+//! one step.
 
 use std::sync::{Arc, Mutex, PoisonError};
 

@@ -172,8 +172,8 @@ fn versions_and_checksums_tell_who_is_behind() {
 
 #[test]
 fn a_ring_is_the_same_ring_in_every_version_of_this_program() {
-    // Computed from the definition in Python, with the package xxhash. Another owner here means that
-    // every stored key has moved.
+    // Computed from the definition in Python, with the package xxhash. Another owner here means
+    // that every stored key has moved.
     let ring = ring_of(5, DEFAULT_VIRTUAL_NODES);
     let owners: Vec<&str> =
         (0..8).map(|key| ring.get(format!("key{key}").as_bytes()).unwrap().id()).collect();
