@@ -2,6 +2,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
 
+use super::super::bounded::Loads;
 use super::super::diff::diff;
 use super::*;
 
@@ -188,5 +189,50 @@ proptest! {
             prop_assert_eq!(met.len(), first);
             prop_assert_eq!(zoned.zones_repeat, distinct.len() > zone_count);
         }
+    }
+
+    #[test]
+    fn whatever_comes_and_goes_no_server_is_filled_above_its_bound(
+        members in members(),
+        margin in 0.05f64..2.0,
+        steps in prop::collection::vec((any::<u8>(), prop::bool::weighted(0.7)), 1..120),
+        leaves_at in 0usize..120,
+    ) {
+        let mut ring = ring_of_members(&members, 5);
+        let mut loads = Loads::new(margin).unwrap();
+        let mut at_work: Vec<String> = Vec::new();
+        for (step, (key, comes)) in steps.into_iter().enumerate() {
+            if step == leaves_at && let Some(gone) = members.keys().next() {
+                ring.remove(gone).unwrap();
+            }
+            if !comes && !at_work.is_empty() {
+                let id = at_work.swap_remove(usize::from(key) % at_work.len());
+                prop_assert!(loads.release(&id));
+                continue;
+            }
+            let weights: u32 = ring.servers().iter().map(Server::weight).sum();
+            let Some(server) = loads.acquire(&ring, &[key]) else {
+                prop_assert_eq!(weights, 0);
+                continue;
+            };
+            at_work.push(server.id().to_owned());
+            let share = f64::from(server.weight()) / f64::from(weights);
+            let bound = ((1.0 + margin) * at_work.len() as f64 * share).ceil();
+            prop_assert!(loads.of(server.id()) as f64 <= bound);
+            // Passed over are only those that are full.
+            let place = ring.walk(&[key]).position(|other| other == server).unwrap();
+            for full in ring.walk(&[key]).take(place) {
+                let share = f64::from(full.weight()) / f64::from(weights);
+                let bound = ((1.0 + margin) * at_work.len() as f64 * share).ceil();
+                prop_assert!(loads.of(full.id()) as f64 >= bound);
+            }
+        }
+        prop_assert_eq!(loads.total(), at_work.len() as u64);
+    }
+
+    #[test]
+    fn with_all_servers_down_there_is_none(members in members(), key in any::<[u8; 4]>()) {
+        let ring = ring_of_members(&members, 5);
+        prop_assert_eq!(ring.get_up(&key, |_| true), None);
     }
 }
