@@ -142,11 +142,7 @@ impl<H: KeyHash> CountMin<H> {
     /// # Errors
     /// [`CountMinError::Differs`].
     pub fn merge(&mut self, other: &Self) -> Result<(), CountMinError> {
-        let is_alike = self.width == other.width
-            && self.counters.len() == other.counters.len()
-            && self.is_conservative == other.is_conservative
-            && self.hash.fingerprint() == other.hash.fingerprint();
-        if !is_alike {
+        if !self.is_like(other) {
             return Err(CountMinError::Differs);
         }
         for (mine, theirs) in self.counters.iter_mut().zip(&other.counters) {
@@ -154,6 +150,14 @@ impl<H: KeyHash> CountMin<H> {
         }
         self.total = self.total.saturating_add(other.total);
         Ok(())
+    }
+
+    /// Whether counts of one can be added to those of the other.
+    fn is_like(&self, other: &Self) -> bool {
+        self.width == other.width
+            && self.counters.len() == other.counters.len()
+            && self.is_conservative == other.is_conservative
+            && self.hash.fingerprint() == other.hash.fingerprint()
     }
 
     /// Halves every count, rounding up: called once a half-life, older counts fade.

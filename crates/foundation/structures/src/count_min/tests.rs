@@ -232,6 +232,29 @@ fn a_window_forgets_its_oldest_part() {
     assert_eq!(window.parts().count(), 3);
 }
 
+#[test]
+fn a_window_is_stored_with_the_order_of_its_parts() {
+    let mut window = Window::new(CountMin::with_size(Xxh3, 3, 2).unwrap(), 2);
+    window.add(b"a", 5);
+    window.advance();
+    window.add(b"a", 7);
+    let bytes = window.to_bytes();
+    let mut read = Window::from_bytes(Xxh3, &bytes).unwrap();
+    assert_eq!(read, window);
+    read.advance();
+    assert_eq!(read.estimate(b"a"), 7);
+    for end in 0..bytes.len() {
+        assert!(Window::from_bytes(Xxh3, &bytes[..end]).is_err());
+    }
+    let mut unlike = bytes.clone();
+    // The second part says that it is conservative.
+    let second = 5 + (bytes.len() - 5) / 2;
+    unlike[second + 8 + 1] = 1;
+    let none = Err(ReadError::Impossible("a window without parts, or of unlike ones"));
+    assert_eq!(Window::from_bytes(Xxh3, &unlike), none);
+    assert_eq!(Window::from_bytes(Xxh3, &[1, 0, 0, 0, 0]), none);
+}
+
 proptest! {
     #[test]
     fn never_too_low_and_merging_is_the_sketch_of_both_streams(

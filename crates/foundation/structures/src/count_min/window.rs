@@ -11,6 +11,9 @@ use std::collections::VecDeque;
 
 use super::CountMin;
 use crate::hash::{KeyHash, Xxh3};
+use crate::stored::{ReadError, Reader};
+
+const VERSION: u8 = 1;
 
 /// Counts over the last parts of a stream.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,8 +58,42 @@ impl<H: KeyHash + Clone> Window<H> {
         self.parts.iter().fold(0, |sum, part| sum.saturating_add(part.total()))
     }
 
-    /// The parts, the newest first: to store them, or to look at one.
+    /// The parts, the newest first.
     pub fn parts(&self) -> impl Iterator<Item = &CountMin<H>> {
         self.parts.iter()
+    }
+
+    /// The stored form: version, number of parts (4 bytes); for each, the newest first, the length
+    /// (8) and stored form of its sketch.
+    #[must_use]
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let mut bytes = vec![VERSION];
+        bytes.extend((self.parts.len() as u32).to_le_bytes());
+        for part in &self.parts {
+            let stored = part.to_bytes();
+            bytes.extend((stored.len() as u64).to_le_bytes());
+            bytes.extend(stored);
+        }
+        bytes
+    }
+
+    /// Reads a stored form. `hash` must be the one it was made with.
+    ///
+    /// # Errors
+    /// [`ReadError`].
+    pub fn from_bytes(hash: H, bytes: &[u8]) -> Result<Self, ReadError> {
+        let mut reader = Reader::new(bytes, VERSION)?;
+        let count = reader.count(8)?;
+        let mut parts: VecDeque<CountMin<H>> = VecDeque::with_capacity(count);
+        for _ in 0..count {
+            let length = usize::try_from(reader.u64()?).map_err(|_| ReadError::Length)?;
+            parts.push_back(CountMin::from_bytes(hash.clone(), reader.bytes(length)?)?);
+        }
+        reader.finish()?;
+        let alike = parts.iter().zip(parts.iter().skip(1)).all(|(one, next)| one.is_like(next));
+        if parts.is_empty() || !alike {
+            return Err(ReadError::Impossible("a window without parts, or of unlike ones"));
+        }
+        Ok(Self { parts })
     }
 }
