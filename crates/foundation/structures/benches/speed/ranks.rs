@@ -65,24 +65,36 @@ pub(crate) fn ranked_set() -> io::Result<()> {
     ];
     compare(ROUND as usize, contenders)?;
 
-    title("ranked set: a new score (take out, put in)")?;
+    title("ranked set: a new score")?;
+    // Each round gives the scores that the round before it took away.
+    let rescored = |round: u32| {
+        let (old, new) = (round % 2 * COUNT, (round + 1) % 2 * COUNT);
+        members()
+            .map(move |member| ((score_of(member + old), member), (score_of(member + new), member)))
+    };
+    let mut rounds = [0; 3];
+    let [tree_round, peer_round, set_round] = &mut rounds;
     let contenders = vec![
         Contender::new("structures::ranked_set::tree", || {
-            members().for_each(|member| {
-                tree.remove(&key_of(member));
-                tree.insert(key_of(member));
-            });
+            for (old, new) in rescored(*tree_round) {
+                tree.remove(&old);
+                tree.insert(new);
+            }
+            *tree_round += 1;
         }),
         Contender::new("indexset 0.18", || {
-            members().for_each(|member| {
-                peer.remove(&key_of(member));
-                peer.insert(key_of(member));
-            });
+            for (old, new) in rescored(*peer_round) {
+                peer.remove(&old);
+                peer.insert(new);
+            }
+            *peer_round += 1;
         }),
         Contender::new("structures::ranked_set, 8 + 8 bytes and table", || {
-            members().for_each(|member| {
-                set.insert(u64::from(member), float_score(member + 1));
-            });
+            for (_, (score, member)) in rescored(*set_round) {
+                let score = Score::new(f64::from(score)).expect("it is a number");
+                set.insert(u64::from(member), score);
+            }
+            *set_round += 1;
         }),
     ];
     compare(ROUND as usize, contenders)?;

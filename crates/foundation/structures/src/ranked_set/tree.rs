@@ -418,6 +418,19 @@ impl<'t, K: Ord + Clone> Iterator for Keys<'t, K> {
     fn size_hint(&self) -> (usize, Option<usize>) {
         self.ranks.size_hint()
     }
+
+    /// Leaf by leaf: what `for_each`, `map` and the like come down to.
+    fn fold<A, F: FnMut(A, &'t K) -> A>(mut self, first: A, mut step: F) -> A {
+        let mut folded = first;
+        while let Some(key) = self.next() {
+            folded = step(folded, key);
+            let count = self.front.len().min(self.ranks.len());
+            folded = self.front.as_slice()[..count].iter().fold(folded, &mut step);
+            self.front = [].iter();
+            self.ranks.start += count;
+        }
+        folded
+    }
 }
 
 impl<'t, K: Ord + Clone> DoubleEndedIterator for Keys<'t, K> {

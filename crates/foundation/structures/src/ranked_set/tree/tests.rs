@@ -164,7 +164,10 @@ proptest! {
                 prop_assert_eq!(keys.next_back(), expected.next_back());
             }
         }
-        prop_assert!(keys.eq(expected));
+        let mut folded = Vec::new();
+        keys.clone().for_each(|key| folded.push(*key));
+        prop_assert!(keys.eq(expected.clone()));
+        prop_assert!(expected.eq(&folded));
         let packed = RankTree::from_sorted(sorted).unwrap();
         packed.check();
         prop_assert!(packed.iter().eq(tree.iter()));
