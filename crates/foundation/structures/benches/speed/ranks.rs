@@ -27,18 +27,34 @@ fn float_score(member: u32) -> Score {
     Score::new(f64::from(score_of(member))).expect("it is a number")
 }
 
-pub(crate) fn ranked_set() -> io::Result<()> {
-    let (mut tree, mut peer, mut set) =
-        (RankTree::default(), indexset::BTreeSet::new(), RankedSet::new());
-    for member in 0..COUNT {
-        tree.insert(key_of(member));
-        peer.insert(key_of(member));
-        set.insert(u64::from(member), float_score(member));
-    }
-    let bytes = tree.memory_bytes() as f64 / f64::from(COUNT);
-    let members = || (0..ROUND).map(|number| number * (COUNT / ROUND));
+/// A million members in each contender.
+struct Sets {
+    tree: RankTree<(u32, u32)>,
+    peer: indexset::BTreeSet<(u32, u32)>,
+    set: RankedSet<u64>,
+}
 
-    title("ranked set, 1,000,000 members of 4 + 4 bytes: rank of a member")?;
+pub(crate) fn ranked_set() -> io::Result<()> {
+    let (tree, peer, set) = (RankTree::default(), indexset::BTreeSet::new(), RankedSet::new());
+    let mut sets = Sets { tree, peer, set };
+    for member in 0..COUNT {
+        sets.tree.insert(key_of(member));
+        sets.peer.insert(key_of(member));
+        sets.set.insert(u64::from(member), float_score(member));
+    }
+    let bytes = sets.tree.memory_bytes() as f64 / f64::from(COUNT);
+    title("ranked set, 1,000,000 members of 4 + 4 bytes")?;
+    note(&format!("{bytes:.1} bytes a member in the tree, inserted at random"))?;
+    questions(&sets)?;
+    new_scores(&mut sets)
+}
+
+fn members() -> impl Iterator<Item = u32> {
+    (0..ROUND).map(|number| number * (COUNT / ROUND))
+}
+
+fn questions(Sets { tree, peer, set }: &Sets) -> io::Result<()> {
+    title("ranked set: rank of a member")?;
     let contenders = vec![
         Contender::new("structures::ranked_set::tree", || {
             members().for_each(|member| _ = black_box(tree.rank(&key_of(member))));
@@ -51,7 +67,6 @@ pub(crate) fn ranked_set() -> io::Result<()> {
         }),
     ];
     compare(ROUND as usize, contenders)?;
-    note(&format!("{bytes:.1} bytes a member, inserted at random"))?;
 
     title("ranked set: member of a rank")?;
     let ranks = || members().map(|member| score_of(member) as usize % COUNT as usize);
@@ -65,6 +80,17 @@ pub(crate) fn ranked_set() -> io::Result<()> {
     ];
     compare(ROUND as usize, contenders)?;
 
+    title("ranked set: iterate")?;
+    let contenders = vec![
+        Contender::new("structures::ranked_set::tree", || {
+            tree.iter().for_each(|key| _ = black_box(key));
+        }),
+        Contender::new("indexset 0.18", || peer.iter().for_each(|key| _ = black_box(key))),
+    ];
+    compare(COUNT as usize, contenders)
+}
+
+fn new_scores(Sets { tree, peer, set }: &mut Sets) -> io::Result<()> {
     title("ranked set: a new score")?;
     // Each round gives the scores that the round before it took away.
     let rescored = |round: u32| {
@@ -97,16 +123,7 @@ pub(crate) fn ranked_set() -> io::Result<()> {
             *set_round += 1;
         }),
     ];
-    compare(ROUND as usize, contenders)?;
-
-    title("ranked set: iterate")?;
-    let contenders = vec![
-        Contender::new("structures::ranked_set::tree", || {
-            tree.iter().for_each(|key| _ = black_box(key));
-        }),
-        Contender::new("indexset 0.18", || peer.iter().for_each(|key| _ = black_box(key))),
-    ];
-    compare(COUNT as usize, contenders)
+    compare(ROUND as usize, contenders)
 }
 
 /// 25 million members: how long they take to come, how much memory, how fast ranks are then.

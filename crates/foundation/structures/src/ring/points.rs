@@ -57,9 +57,17 @@ impl Points {
 
     /// Takes out the points of one owner.
     pub(super) fn remove(&mut self, owner: u32) {
-        let stay = self.iter().filter(|(_, of)| *of != owner);
-        let (positions, owners) = stay.unzip();
-        self.replace(positions, owners);
+        let mut kept = 0;
+        for at in 0..self.len() {
+            if self.owners[at] != owner {
+                self.positions[kept] = self.positions[at];
+                self.owners[kept] = self.owners[at];
+                kept += 1;
+            }
+        }
+        self.positions.truncate(kept);
+        self.owners.truncate(kept);
+        self.index();
     }
 
     /// Merges more points in.
@@ -79,17 +87,13 @@ impl Points {
             push(point);
         }
         added.for_each(push);
-        self.replace(positions, owners);
+        (self.positions, self.owners) = (positions, owners);
+        self.index();
     }
 
     pub(super) fn memory_bytes(&self) -> usize {
         self.positions.capacity() * size_of::<u64>()
             + (self.owners.capacity() + self.starts.capacity()) * size_of::<u32>()
-    }
-
-    fn replace(&mut self, positions: Vec<u64>, owners: Vec<u32>) {
-        (self.positions, self.owners) = (positions, owners);
-        self.index();
     }
 
     fn index(&mut self) {
