@@ -15,6 +15,7 @@ use structures::ketama::Ketama;
 use structures::maglev::Maglev;
 use structures::membership::{Placement, Server};
 use structures::modulo::Modulo;
+use structures::partitions::Partitions;
 use structures::rendezvous::Rendezvous;
 use structures::ring::bounded::Loads;
 use structures::ring::diff::diff;
@@ -127,11 +128,7 @@ fn changes() -> io::Result<()> {
         let mut larger = ring.clone();
         larger.add(Server::new("late")).expect("it is new");
         let contenders = vec![
-            Contender::new("copy and add a server", || {
-                let mut copy = ring.clone();
-                copy.add(Server::new("late")).expect("it is new");
-                black_box(copy);
-            }),
+            Contender::new("copy and add a server", || add_to(&ring)),
             Contender::new("diff of two rings", || _ = black_box(diff(&ring, &larger))),
         ];
         time(contenders)?;
@@ -169,5 +166,22 @@ pub(crate) fn alternatives() -> io::Result<()> {
             }
         }),
     ];
-    compare(keys.len(), contenders)
+    compare(keys.len(), contenders)?;
+
+    title_of_times("10 servers: copy and add one")?;
+    let mut partitions = Partitions::new(Xxh3, 4096).expect("the number is possible");
+    servers(10).for_each(|server| partitions.add(server).expect("it is new"));
+    let contenders = vec![
+        Contender::new("ring", || add_to(&ring)),
+        Contender::new("maglev", || add_to(&maglev)),
+        Contender::new("partitions, 4,096", || add_to(&partitions)),
+        Contender::new("ketama", || add_to(&ketama)),
+    ];
+    time(contenders)
+}
+
+fn add_to<P: Placement + Clone>(placement: &P) {
+    let mut copy = placement.clone();
+    copy.add(Server::new("late")).expect("it is new");
+    black_box(copy);
 }
