@@ -40,6 +40,8 @@ mod walk;
 
 pub use walk::{Distinct, Replicas, Walk};
 
+use std::fmt::Write as _;
+
 use crate::hash::{KeyHash, Xxh3};
 use crate::membership::{Members, MembershipError, Placement, Replicated, Server};
 use points::Points;
@@ -118,7 +120,7 @@ impl<H: KeyHash> Ring<H> {
         self.points.renumber(|owner| owner + u32::from(owner >= first));
         self.points.insert(self.points_of(&server, first));
         self.members.insert(place, server);
-        self.version += 1;
+        self.count_change();
         Ok(())
     }
 
@@ -131,7 +133,7 @@ impl<H: KeyHash> Ring<H> {
         let gone = self.members.remove(id)? as u32;
         self.points.remove(gone);
         self.points.renumber(|owner| owner - u32::from(owner > gone));
-        self.version += 1;
+        self.count_change();
         Ok(())
     }
 
@@ -147,7 +149,7 @@ impl<H: KeyHash> Ring<H> {
         self.points.remove(place as u32);
         self.points.insert(self.points_of(&server, place as u32));
         self.members.set_weight(id, weight)?;
-        self.version += 1;
+        self.count_change();
         Ok(())
     }
 
@@ -232,6 +234,11 @@ impl<H: KeyHash> Ring<H> {
         Epoch { version: self.version, checksum: self.checksum() }
     }
 
+    fn count_change(&mut self) {
+        // Nobody changes a ring 2^64 times; what is read from a store may begin at any number.
+        self.version = self.version.saturating_add(1);
+    }
+
     fn check_points(&self, weight: u64) -> Result<(), MembershipError> {
         let wanted = weight.saturating_mul(u64::from(self.virtual_nodes));
         if wanted > MAX_POINTS {
@@ -243,10 +250,15 @@ impl<H: KeyHash> Ring<H> {
 
     /// The points of one server, in no order.
     fn points_of(&self, server: &Server, owner: u32) -> Vec<(u64, u32)> {
-        let count = self.virtual_nodes * server.weight();
-        (0..count)
-            .map(|index| (self.hash.hash(format!("{}_{index}", server.id()).as_bytes()), owner))
-            .collect()
+        let mut label = format!("{}_", server.id());
+        let index_at = label.len();
+        let point = |index: u32| {
+            label.truncate(index_at);
+            // Writing to a text cannot fail.
+            let _ = write!(label, "{index}");
+            (self.hash.hash(label.as_bytes()), owner)
+        };
+        (0..self.virtual_nodes * server.weight()).map(point).collect()
     }
 
     fn points_of_all(&self) -> Points {

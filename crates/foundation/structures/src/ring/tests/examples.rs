@@ -171,6 +171,14 @@ fn versions_and_checksums_tell_who_is_behind() {
 }
 
 #[test]
+fn a_stored_version_at_its_end_stays_there() {
+    let bytes = ring_of(2, 4).with_version(u64::MAX).to_bytes();
+    let mut ring = Ring::from_bytes(Xxh3, &bytes).unwrap();
+    ring.add(Server::new("late")).unwrap();
+    assert_eq!((ring.version(), ring.servers().len()), (u64::MAX, 3));
+}
+
+#[test]
 fn a_ring_is_the_same_ring_in_every_version_of_this_program() {
     // Computed from the definition in Python, with the package xxhash. Another owner here means
     // that every stored key has moved.
