@@ -156,6 +156,16 @@ fn too_few_servers_or_zones_are_all_returned_and_flagged() {
 }
 
 #[test]
+fn a_server_without_a_zone_is_a_zone_of_its_own() {
+    // Not even the zone that happens to have its name.
+    let servers = [Server::new("a"), Server::new("b"), Server::new("c").with_zone("a")];
+    let ring = Ring::with_servers(Xxh3, 50, servers).unwrap();
+    let replicas = ring.replicas(b"key", 3, Distinct::Zones);
+    assert_eq!(replicas.servers, ring.walk(b"key").collect::<Vec<_>>());
+    assert!(!replicas.zones_repeat);
+}
+
+#[test]
 fn versions_and_checksums_tell_who_is_behind() {
     let old = ring_of(3, 10);
     let mut new = old.clone();
