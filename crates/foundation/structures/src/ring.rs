@@ -228,7 +228,7 @@ impl<H: KeyHash> Ring<H> {
         Xxh3.hash(&bytes)
     }
 
-    /// Version and checksum, to send along with a call.
+    /// Version and checksum, to send along with each call. O(members): ask once for a ring.
     #[must_use]
     pub fn epoch(&self) -> Epoch {
         Epoch { version: self.version, checksum: self.checksum() }
