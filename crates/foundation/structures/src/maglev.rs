@@ -8,7 +8,7 @@
 //! other servers with M = 65,537. Weights are the number of turns a round.
 //!
 //! Cost: M entries of two bytes, 128 KiB by default. A change refills the table: O(M ln M), about
-//! 1 ms. No order of servers for replicas is defined.
+//! 2 ms. No order of servers for replicas is defined.
 
 use crate::hash::{KeyHash, Xxh3, mix, scale};
 use crate::membership::{Members, MembershipError, Placement, Server};
