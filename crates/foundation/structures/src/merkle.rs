@@ -15,7 +15,8 @@
 //! secret. A leaf that differs does not say which of its entries do: with n entries it holds
 //! n / 2^depth on average.
 //!
-//! **Cost.** 32 bytes a leaf; a change hashes once a level, 16 levels in about 0.2 us.
+//! **Cost.** 32 bytes a leaf; a change hashes once a level, which takes 0.2 us with 16 levels while
+//! they are in a cache.
 
 use std::ops::Range;
 

@@ -6,7 +6,7 @@
 //! ln(u)`, u being the draw as a number between 0 and 1 (Schindelhauer and Schomaker, "Weighted
 //! distributed hash tables", 2005): a server's chance is its share of the weights, exactly.
 //!
-//! Cost: n draws a look-up, a few ns each. For tens of servers it is the simplest choice; it
+//! Cost: n draws a look-up, about 10 ns each. For tens of servers it is the simplest choice; it
 //! names no ranges, so data cannot be handed over by range.
 
 use crate::hash::{KeyHash, Xxh3, mix};
