@@ -1,4 +1,4 @@
-//! `count_min::CountMin`, `count_min::top::Top` and `count_min::window::Window`: what is read writes
+//! `count_min::CountMin`, `count_min::top::Top`, `count_min::window::Window`: what is read writes
 //! back the same, and an estimate never falls by adding.
 
 #![no_main]
