@@ -10,10 +10,15 @@
 //! precision 12, and less for counts well below m. Two in three estimates are within one standard
 //! error, 95 % within two.
 //!
-//! Cost: m bytes in memory once more than m / 8 registers are set, four bytes a set register
-//! before; stored, 6 bits a register or three bytes a set register.
+//! Cost: 6 bits a register once more than m / 8 of them are set, in memory as stored: 3 KiB at
+//! precision 12, 12 KiB at 14. Before, four bytes a set register, stored three. An insertion is a
+//! load, a comparison and rarely a store.
 
+mod packed;
 mod stored;
+
+use crate::hash::{KeyHash, Xxh3};
+use packed::Packed;
 
 pub use stored::ReadError;
 
@@ -55,7 +60,7 @@ enum Registers {
     /// `index << 8 | rank` of the registers that are set, by index.
     Sparse(Vec<u32>),
     /// The rank of each register.
-    Dense(Vec<u8>),
+    Dense(Packed),
 }
 
 impl Default for HyperLogLog {
@@ -88,9 +93,18 @@ impl HyperLogLog {
         matches!(&self.registers, Registers::Sparse(set) if set.is_empty())
     }
 
+    /// Counts a thing by its bytes, unless it was counted before: by their XXH3. Strangers who
+    /// know that can make a count look far too high; where it matters, hash with a secret
+    /// ([`crate::hash::Sip24`]) and [`insert_hash`](Self::insert_hash).
+    #[inline]
+    pub fn insert(&mut self, thing: &[u8]) {
+        self.insert_hash(Xxh3.hash(thing));
+    }
+
     /// Counts the thing with this hash, unless it was counted before.
     ///
     /// All 64 bits must be well mixed: a counter or a pointer is not a hash.
+    #[inline]
     pub fn insert_hash(&mut self, hash: u64) {
         let index = hash >> (u64::BITS - u32::from(self.precision));
         let rest = hash << self.precision;
@@ -98,7 +112,8 @@ impl HyperLogLog {
         self.raise(index as u32, rank);
     }
 
-    /// Adds what `other` has seen: the sketch of the union.
+    /// Adds what `other` has seen: the sketch of the union. Both must have been fed by one hash
+    /// function with one secret, which a sketch knows nothing of.
     ///
     /// # Errors
     /// [`PrecisionError::Differs`].
@@ -111,9 +126,7 @@ impl HyperLogLog {
             self.make_dense();
         }
         match (&mut self.registers, &other.registers) {
-            (Registers::Dense(mine), Registers::Dense(theirs)) => {
-                mine.iter_mut().zip(theirs).for_each(|(mine, theirs)| *mine = (*mine).max(*theirs));
-            }
+            (Registers::Dense(mine), Registers::Dense(theirs)) => mine.merge(theirs),
             (_, Registers::Sparse(set)) => {
                 set.iter().for_each(|entry| self.raise(entry >> 8, rank_of(*entry)));
             }
@@ -139,6 +152,15 @@ impl HyperLogLog {
         (alpha * m * m / z).round() as u64
     }
 
+    /// Bytes of memory that the registers take.
+    #[must_use]
+    pub fn memory_bytes(&self) -> usize {
+        match &self.registers {
+            Registers::Sparse(set) => set.capacity() * size_of::<u32>(),
+            Registers::Dense(ranks) => ranks.bytes().len(),
+        }
+    }
+
     /// How many registers have each rank, from 0 to the highest.
     fn rank_counts(&self) -> [u32; 64] {
         let mut counts = [0; 64];
@@ -149,18 +171,16 @@ impl HyperLogLog {
                 set.iter().for_each(|entry| counts[usize::from(rank_of(*entry))] += 1);
             }
             Registers::Dense(ranks) => {
-                ranks.iter().for_each(|rank| counts[usize::from(*rank)] += 1);
+                ranks.iter().for_each(|rank| counts[usize::from(rank)] += 1);
             }
         }
         counts
     }
 
+    #[inline]
     fn raise(&mut self, index: u32, rank: u8) {
         match &mut self.registers {
-            Registers::Dense(ranks) => {
-                let register = &mut ranks[index as usize];
-                *register = (*register).max(rank);
-            }
+            Registers::Dense(ranks) => ranks.raise(index as usize, rank),
             Registers::Sparse(set) => {
                 let entry = index << 8 | u32::from(rank);
                 match set.binary_search_by_key(&index, |entry| entry >> 8) {
@@ -176,9 +196,9 @@ impl HyperLogLog {
 
     fn make_dense(&mut self) {
         let Registers::Sparse(set) = &self.registers else { return };
-        let mut ranks = vec![0; 1 << self.precision];
+        let mut ranks = Packed::zeros(1 << self.precision);
         for entry in set {
-            ranks[(entry >> 8) as usize] = rank_of(*entry);
+            ranks.raise((entry >> 8) as usize, rank_of(*entry));
         }
         self.registers = Registers::Dense(ranks);
     }

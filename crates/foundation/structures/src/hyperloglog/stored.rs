@@ -4,6 +4,7 @@
 //! (two bytes, little-endian) and rank, by index; for kind 1 (dense) all ranks, six bits each,
 //! four of them in three bytes, lowest bits first.
 
+use super::packed::Packed;
 use super::{HyperLogLog, Registers, max_rank, sparse_limit};
 
 const VERSION: u8 = 1;
@@ -42,14 +43,7 @@ impl HyperLogLog {
                 bytes
             }
             Registers::Dense(ranks) => {
-                let mut bytes = Vec::with_capacity(3 + ranks.len() / 4 * 3);
-                bytes.extend([VERSION, self.precision, DENSE]);
-                for four in ranks.as_chunks::<4>().0 {
-                    let packed =
-                        four.iter().rev().fold(0u32, |word, rank| word << 6 | u32::from(*rank));
-                    bytes.extend(&packed.to_le_bytes()[..3]);
-                }
-                bytes
+                [&[VERSION, self.precision, DENSE][..], ranks.bytes()].concat()
             }
         }
     }
@@ -92,17 +86,12 @@ fn read_sparse(body: &[u8], precision: u8) -> Result<Registers, ReadError> {
 }
 
 fn read_dense(body: &[u8], precision: u8) -> Result<Registers, ReadError> {
-    let count = 1usize << precision;
-    if body.len() != count / 4 * 3 {
+    if body.len() != (1usize << precision) / 4 * 3 {
         return Err(ReadError::Length);
     }
-    let mut ranks = Vec::with_capacity(count);
-    for [low, middle, high] in body.as_chunks::<3>().0 {
-        let packed = u32::from_le_bytes([*low, *middle, *high, 0]);
-        ranks.extend([0, 6, 12, 18].map(|shift| (packed >> shift & 0x3f) as u8));
-    }
-    let set = ranks.iter().filter(|rank| **rank > 0).count();
-    let in_bounds = ranks.iter().all(|rank| *rank <= max_rank(precision));
+    let ranks = Packed::of_bytes(body);
+    let set = ranks.iter().filter(|rank| *rank > 0).count();
+    let in_bounds = ranks.iter().all(|rank| rank <= max_rank(precision));
     // Fewer would have been stored as a list; the same set must have one form.
     if in_bounds && set > sparse_limit(precision) {
         Ok(Registers::Dense(ranks))

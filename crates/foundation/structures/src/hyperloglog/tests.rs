@@ -155,3 +155,69 @@ proptest! {
         }
     }
 }
+
+/// Trailing zeros of the worked example's hashes, of which only the last bits are given.
+fn teaching_estimate(hashes: &[u64]) -> u64 {
+    // Simplified, and biased: for the example alone.
+    let longest_run = hashes.iter().map(|hash| hash.trailing_zeros()).max().unwrap();
+    1 << (longest_run + 1)
+}
+
+#[test]
+fn the_worked_example_gives_eight() {
+    let john_1275 = 0b00_1100;
+    let david = 0b00_0010;
+    let sarah = 0b00_0001;
+    let john = 0b00_1100;
+    assert_eq!([john_1275, david, sarah].map(u64::trailing_zeros), [2, 1, 0]);
+    assert_eq!(teaching_estimate(&[john_1275, david, sarah, john]), 8);
+}
+
+#[test]
+fn precision_14_takes_12_kilobytes_and_keeps_its_error_up_to_ten_million() {
+    for count in [1_000u64, 100_000, 10_000_000] {
+        let sketch = sketch_of(14, 0..count);
+        let error = (sketch.estimate() as f64 / count as f64 - 1.0).abs();
+        assert!(error <= 0.025, "{count}: {error}");
+        assert!(sketch.memory_bytes() <= 12_300, "{} bytes", sketch.memory_bytes());
+        assert!(sketch.to_bytes().len() <= 12_300);
+    }
+}
+
+#[test]
+fn the_mean_absolute_error_over_50_seeds_is_below_one_standard_error() {
+    let long = std::env::var_os("BACKPLANE_TEST_LONG").is_some();
+    let counts: &[u64] = if long { &[1_000, 100_000, 10_000_000] } else { &[1_000, 100_000] };
+    for count in counts {
+        let errors = (0..50u64).map(|seed| {
+            let first = (seed + 1) << 40;
+            let estimate = sketch_of(14, first..first + count).estimate();
+            (estimate as f64 / *count as f64 - 1.0).abs()
+        });
+        let mean = errors.sum::<f64>() / 50.0;
+        assert!(mean <= 0.0081, "{count}: {mean}");
+    }
+}
+
+#[test]
+fn duplicates_change_nothing() {
+    let mut sketch = sketch_of(14, 0..50_000);
+    let before = sketch.clone();
+    (0..50_000).for_each(|number| sketch.insert_hash(mix(number)));
+    assert_eq!(sketch, before);
+    sketch.insert(b"thing");
+    let with_thing = sketch.clone();
+    sketch.insert(b"thing");
+    assert_eq!(sketch, with_thing);
+}
+
+#[test]
+fn forms_stored_by_the_first_release_are_read() {
+    // Written before the registers were packed in memory: three things, and then three thousand.
+    let sparse = sketch_of(12, 0..3);
+    let dense = sketch_of(12, 0..3000);
+    assert_eq!(sparse.to_bytes(), include_bytes!("../../tests/data/hyperloglog_v1_sparse"));
+    let stored = include_bytes!("../../tests/data/hyperloglog_v1_dense");
+    assert_eq!(HyperLogLog::from_bytes(stored), Ok(dense.clone()));
+    assert_eq!(dense.to_bytes(), stored);
+}
