@@ -63,6 +63,7 @@ async fn open(store: &str, folder: &std::path::Path, algorithm: &str) -> Arc<Lim
         sql: Db::open_sqlite(&options).expect("a database"),
         clock: Clock::system(),
         entropy: Entropy::machine(),
+        ids: kit::ids::Ids::absent(),
         dir: folder.join(algorithm),
         files: Default::default(),
         metrics: Default::default(),

@@ -122,9 +122,9 @@ function Replayed({ rehearsal }: { rehearsal: LimitRehearsal }) {
   const { decisions, spanS, admittedThen, admittedNow, newlyDenied, newlyAdmitted } = rehearsal;
   return (
     <p role="status">
-      Of {plural(decisions, 'decision')} of {formatDuration(spanS)}: {formatCount(admittedThen)}{' '}
-      passed then, {formatCount(admittedNow)} would now; {formatCount(newlyDenied)} newly denied,{' '}
-      {formatCount(newlyAdmitted)} newly admitted.
+      Of {plural(decisions, 'decision')} of {formatDuration(spanS)}:{' '}
+      {formatCount(admittedThen)} passed then, {formatCount(admittedNow)} would now;{' '}
+      {formatCount(newlyDenied)} newly denied, {formatCount(newlyAdmitted)} newly admitted.
     </p>
   );
 }
