@@ -12,6 +12,7 @@
 //! - [`sql`]: retriable transactions on SQLite or PostgreSQL; the outbox.
 //! - [`files`]: immutable files and tails, and the barrier that makes a fork consistent.
 //! - [`clock`], [`entropy`]: the only places that read the machine's time and randomness.
+//! - [`invariant`]: what holds at any time, by name.
 //! - [`worker`]: background work, named and ended in order.
 //! - [`telemetry`]: metrics, logs and traces.
 //! - [`trust`]: which servers are believed when connecting by TLS.
@@ -29,6 +30,7 @@ pub mod entropy;
 pub mod files;
 pub mod http;
 pub mod idempotency;
+pub mod invariant;
 pub mod limits;
 pub mod memory;
 pub mod namespace;
