@@ -11,6 +11,7 @@
 //! - [`namespace`]: one directory of state for every system; created, forked, reset, dropped.
 //! - [`sql`]: retriable transactions on SQLite or PostgreSQL; the outbox.
 //! - [`files`]: immutable files and tails, and the barrier that makes a fork consistent.
+//! - [`disk`], [`machine`]: the files and threads of stores, and where a simulation takes over.
 //! - [`clock`], [`entropy`]: the only places that read the machine's time and randomness.
 //! - [`invariant`]: what holds at any time, by name.
 //! - [`worker`]: background work, named and ended in order.
@@ -25,6 +26,7 @@ pub mod auth;
 pub mod capacity;
 pub mod clock;
 pub mod config;
+pub mod disk;
 pub mod door;
 pub mod entropy;
 pub mod files;
@@ -32,6 +34,7 @@ pub mod http;
 pub mod idempotency;
 pub mod invariant;
 pub mod limits;
+pub mod machine;
 pub mod memory;
 pub mod namespace;
 pub mod sql;

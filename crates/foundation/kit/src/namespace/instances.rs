@@ -2,7 +2,6 @@
 
 use std::any::Any;
 use std::collections::HashMap;
-use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -13,9 +12,11 @@ use tokio::sync::Mutex;
 
 use super::{NamespaceError, NamespaceName, Namespaces, StateSettings};
 use crate::clock::Clock;
+use crate::disk;
 use crate::entropy::Entropy;
 use crate::files::{Files, Store};
 use crate::idempotency;
+use crate::machine;
 use crate::sql::{Db, OpenOptions, schemas};
 use crate::system::{AnySystem, Ctx, OpenError};
 use crate::telemetry::metrics::Metrics;
@@ -86,7 +87,7 @@ impl Namespace {
         }
         let (name, context) = (system.name(), self.context_of(system.as_ref()));
         let workers = self.workers.clone();
-        let opened = tokio::task::spawn_blocking(move || {
+        let opened = machine::blocking(move || {
             let ctx = context()?;
             let (sql, clock) = (ctx.sql.clone(), ctx.clock.clone());
             system.open_any(ctx).map(|instance| (instance, sql, clock))
@@ -151,7 +152,7 @@ impl Namespace {
                 setting: setting.to_owned(),
                 what,
             };
-            fs::create_dir_all(&dir)
+            disk::create_dir_all(&dir)
                 .map_err(|error| refused("data.dir", format!("{}: {error}", dir.display())))?;
             let sql = match &settings.sql_url {
                 Some(url) => {

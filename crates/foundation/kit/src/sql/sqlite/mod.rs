@@ -12,7 +12,6 @@ mod torn;
 mod vfs;
 mod writer;
 
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -23,6 +22,8 @@ use rusqlite::{Connection, OpenFlags};
 use tokio::sync::Semaphore;
 
 use super::{Durability, OpenOptions, SqlError, Tx, migrate};
+use crate::disk;
+use crate::machine::{self, Mistake};
 use writer::Queue;
 
 /// Connections that read at once; a further read waits for one of them.
@@ -97,7 +98,7 @@ impl Sqlite {
     {
         let permit = self.reader_permits.acquire().await;
         let sqlite = Arc::clone(self);
-        let answer = tokio::task::spawn_blocking(move || sqlite.read_now(&mut work)).await;
+        let answer = machine::blocking(move || sqlite.read_now(&mut work)).await;
         drop(permit);
         answer.unwrap_or_else(|panic| Err(SqlError::Invalid(panic.to_string()).into()))
     }
@@ -106,7 +107,7 @@ impl Sqlite {
         &self,
         work: &mut impl FnMut(&mut Tx<'_>) -> Result<T, E>,
     ) -> Result<T, E> {
-        let pool = self.readers.read();
+        let pool = machine::read_lock(&self.readers);
         let idle = pool.lock().pop();
         let connection = match idle {
             Some(connection) => connection,
@@ -124,8 +125,9 @@ impl Sqlite {
     /// backup. Blocks until the commit and the pass under way have ended.
     pub fn hold(&self) -> Held<'_> {
         // In the order in which a checkpoint takes them.
-        let writer = self.writer.lock();
-        Held { sqlite: self, _writer: writer, _beside: self.beside.lock() }
+        let writer = machine::lock(&self.writer);
+        let beside = (!machine::makes(Mistake::ForkBesideCheckpoint)).then(|| self.beside.lock());
+        Held { sqlite: self, _writer: writer, _beside: beside }
     }
 
     fn connect_checkpointer(&self) -> Result<Connection, SqlError> {
@@ -184,7 +186,7 @@ impl Sqlite {
 pub struct Held<'s> {
     sqlite: &'s Sqlite,
     _writer: MutexGuard<'s, Option<Connection>>,
-    _beside: MutexGuard<'s, Option<Connection>>,
+    _beside: Option<MutexGuard<'s, Option<Connection>>>,
 }
 
 impl Held<'_> {
@@ -201,8 +203,11 @@ impl Held<'_> {
         match self.sqlite.wal_pages.load(Ordering::Relaxed) {
             // Nothing was committed since this process opened it: what is there is from before.
             0 => {
-                let bytes = std::fs::metadata(&log).map_or(0, |file| file.len());
+                let bytes = disk::metadata(&log).map_or(0, |file| file.bytes);
                 (log, bytes)
+            }
+            pages if machine::makes(Mistake::ForkWithoutLastPage) => {
+                (log, HEADER_BYTES + (pages - 1) * FRAME_BYTES)
             }
             pages => (log, HEADER_BYTES + pages * FRAME_BYTES),
         }
@@ -216,7 +221,7 @@ fn wal_path(main_file: &Path) -> PathBuf {
 }
 
 fn inode_of(path: &Path) -> Result<u64, SqlError> {
-    std::fs::metadata(path).map(|file| file.ino()).map_err(|error| SqlError::from_io(path, &error))
+    disk::metadata(path).map(|file| file.inode).map_err(|error| SqlError::from_io(path, &error))
 }
 
 fn run_prepared(connection: &Connection, sql: &'static str, store: &str) -> Result<(), SqlError> {

@@ -14,6 +14,7 @@ use rusqlite::Connection;
 use tokio::sync::oneshot;
 
 use super::{SqlError, Sqlite, Tx, run_prepared};
+use crate::machine::{self, Mistake};
 
 /// Writes that may wait for the writer; one more is refused at once.
 const WAITING_MAX: usize = 65_536;
@@ -95,14 +96,14 @@ impl Sqlite {
         if !waiting.writing {
             waiting.writing = true;
             let sqlite = Arc::clone(self);
-            tokio::task::spawn_blocking(move || sqlite.write_all_waiting());
+            machine::blocking(move || sqlite.write_all_waiting());
         }
         Ok(())
     }
 
     /// The writer's thread: from the first job until none waits.
     fn write_all_waiting(self: &Arc<Self>) {
-        let mut writer = self.writer.lock();
+        let mut writer = machine::lock(&self.writer);
         loop {
             let mut waiting = self.queue.0.lock();
             let count = waiting.jobs.len().min(BATCH_MAX);
@@ -137,11 +138,17 @@ impl Sqlite {
 }
 
 fn commit_together(connection: &Connection, mut jobs: Vec<Box<dyn Job>>, store: &str) {
-    let committed = run_prepared(connection, "BEGIN IMMEDIATE", store)
-        .and_then(|()| run_all(connection, &mut jobs, store))
-        .and_then(|()| run_prepared(connection, "COMMIT", store));
+    let ran = run_prepared(connection, "BEGIN IMMEDIATE", store)
+        .and_then(|()| run_all(connection, &mut jobs, store));
+    if ran.is_ok() && machine::makes(Mistake::AnswerBeforeCommit) {
+        finish_all(std::mem::take(&mut jobs), &ran);
+    }
+    let committed = ran.and_then(|()| run_prepared(connection, "COMMIT", store));
     if committed.is_err() {
         roll_back(connection, store);
+    }
+    if machine::makes(Mistake::AnswerFailedCommit) {
+        return finish_all(jobs, &Ok(()));
     }
     finish_all(jobs, &committed);
 }
