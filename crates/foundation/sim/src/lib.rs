@@ -2,5 +2,6 @@
 //!
 //! A seed that is run twice has one trace. Nothing here reads the machine's clock or randomness.
 
+pub mod disk;
 pub mod seed;
 pub mod trace;
