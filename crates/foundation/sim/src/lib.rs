@@ -2,6 +2,10 @@
 //!
 //! A seed that is run twice has one trace. Nothing here reads the machine's clock or randomness.
 
+pub mod clock;
 pub mod disk;
+mod fiber;
+pub mod machine;
+pub mod scheduler;
 pub mod seed;
 pub mod trace;
