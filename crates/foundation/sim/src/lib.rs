@@ -2,6 +2,7 @@
 //!
 //! A seed that is run twice has one trace. Nothing here reads the machine's clock or randomness.
 
+pub mod checkers;
 pub mod clock;
 pub mod cluster;
 pub mod disk;
@@ -10,4 +11,5 @@ pub mod machine;
 pub mod network;
 pub mod scheduler;
 pub mod seed;
+pub mod shrink;
 pub mod trace;
