@@ -32,9 +32,9 @@ impl Stop {
         let _ = self.0.wait_for(|stop| *stop).await;
     }
 
-    /// Whether it is time to stop.
+    /// Whether it is time to stop, or the workers' owner is gone.
     pub fn is_due(&self) -> bool {
-        *self.0.borrow()
+        *self.0.borrow() || self.0.has_changed().is_err()
     }
 }
 
@@ -152,6 +152,21 @@ mod tests {
         workers.stop().await;
         assert!(flushed.load(Ordering::Relaxed));
         assert!(workers.names().is_empty());
+    }
+
+    #[tokio::test]
+    async fn work_ends_with_its_owner() {
+        let rounds = Arc::new(AtomicU32::new(0));
+        let (counted, workers) = (Arc::clone(&rounds), Workers::default());
+        workers.every("count", Duration::from_secs(3_600), move || {
+            counted.fetch_add(1, Ordering::Relaxed);
+            async {}
+        });
+        drop(workers);
+        for _ in 0..100 {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(rounds.load(Ordering::Relaxed), 1, "once more, and no more");
     }
 
     #[tokio::test]
