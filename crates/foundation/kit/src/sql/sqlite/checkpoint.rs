@@ -9,7 +9,7 @@ use std::time::Duration;
 use parking_lot::{Mutex, MutexGuard};
 use rusqlite::Connection;
 
-use super::{Durability, SqlError, Sqlite, run_prepared};
+use super::{Durability, SqlError, Sqlite, end_read, run_prepared};
 use crate::clock;
 use crate::disk::{self, File};
 use crate::machine::{self, Mistake, Thread};
@@ -292,7 +292,7 @@ impl Sqlite {
         run_prepared(connection, "BEGIN", &self.name())?;
         let verdict =
             connection.query_row("PRAGMA integrity_check(1)", (), |row| row.get::<_, String>(0));
-        run_prepared(connection, "COMMIT", &self.name())?;
+        end_read(connection, &self.name())?;
         match verdict {
             Ok(verdict) if verdict == "ok" => Ok(()),
             // An operator's line is one line; SQLite's has one for the file and one for the page.

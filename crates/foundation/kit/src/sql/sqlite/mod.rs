@@ -116,7 +116,7 @@ impl Sqlite {
         let store = self.name();
         run_prepared(&connection, "BEGIN", &store)?;
         let answer = work(&mut Tx::sqlite(&connection, &store));
-        run_prepared(&connection, "COMMIT", &store)?;
+        end_read(&connection, &store)?;
         pool.lock().push(connection);
         answer
     }
@@ -230,6 +230,11 @@ fn run_prepared(connection: &Connection, sql: &'static str, store: &str) -> Resu
         .and_then(|mut statement| statement.execute(()))
         .map(drop)
         .map_err(|error| SqlError::from_sqlite(store, &error))
+}
+
+/// A failing disk ends a transaction by itself, and what it was told of is the answer.
+fn end_read(connection: &Connection, store: &str) -> Result<(), SqlError> {
+    if connection.is_autocommit() { Ok(()) } else { run_prepared(connection, "COMMIT", store) }
 }
 
 fn migrate_if_needed(
