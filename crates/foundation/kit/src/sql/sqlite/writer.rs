@@ -161,14 +161,17 @@ fn run_all(
     jobs: &mut [Box<dyn Job>],
     store: &str,
 ) -> Result<(), SqlError> {
+    let mut disk_failure = None;
     let spoiled = jobs.iter_mut().any(|job| {
         let before = connection.total_changes();
-        let kept = job.run(&mut Tx::sqlite(connection, store));
+        let mut tx = Tx::sqlite(connection, store);
+        let kept = job.run(&mut tx);
+        disk_failure = tx.disk_failure.take();
         // On a full or failing disk SQLite ends the transaction itself: nothing more may run then.
         connection.is_autocommit() || (!kept && connection.total_changes() != before)
     });
     if connection.is_autocommit() {
-        return Err(SqlError::Full(store.to_owned()));
+        return Err(ended_by_disk(disk_failure, store));
     }
     if !spoiled {
         return Ok(());
@@ -176,6 +179,11 @@ fn run_all(
     run_prepared(connection, "ROLLBACK", store)?;
     run_prepared(connection, "BEGIN IMMEDIATE", store)?;
     jobs.iter_mut().try_for_each(|job| run_in_savepoint(connection, job.as_mut(), store))
+}
+
+/// What ended the transaction of a whole batch, as the job that met it was told.
+fn ended_by_disk(failure: Option<SqlError>, store: &str) -> SqlError {
+    failure.unwrap_or_else(|| SqlError::Full(store.to_owned()))
 }
 
 fn roll_back(connection: &Connection, store: &str) {
@@ -192,9 +200,10 @@ fn run_in_savepoint(
     store: &str,
 ) -> Result<(), SqlError> {
     run_prepared(connection, "SAVEPOINT job", store)?;
-    let keep = job.run(&mut Tx::sqlite(connection, store));
+    let mut tx = Tx::sqlite(connection, store);
+    let keep = job.run(&mut tx);
     if connection.is_autocommit() {
-        return Err(SqlError::Full(store.to_owned()));
+        return Err(ended_by_disk(tx.disk_failure.take(), store));
     }
     if !keep {
         run_prepared(connection, "ROLLBACK TO job", store)?;
