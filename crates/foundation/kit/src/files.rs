@@ -11,7 +11,9 @@ use std::sync::{Arc, Weak};
 
 use parking_lot::Mutex;
 
-use crate::disk;
+use crate::disk::{self, File};
+use crate::machine::{self, Mistake};
+use crate::sql::Durability;
 use crate::sql::sqlite::Sqlite;
 
 /// What a snapshot does with a file.
@@ -133,6 +135,47 @@ pub fn bytes_below(folder: &Path) -> io::Result<u64> {
 /// # Errors
 /// The file system's own.
 pub fn flush_folder(folder: &Path) -> io::Result<()> {
+    disk::flush_folder(folder)
+}
+
+/// Makes a folder and those above it that are missing. With [`Durability::Flush`] each has its name
+/// for good: what is flushed in a folder is lost with the folder's own name.
+///
+/// # Errors
+/// The file system's own.
+pub fn make_folders(path: &Path, durability: Durability) -> io::Result<()> {
+    if disk::is_dir(path) {
+        return Ok(());
+    }
+    let above = match path.parent() {
+        Some(above) if above.as_os_str().is_empty() => Path::new("."),
+        Some(above) => above,
+        None => return Ok(()),
+    };
+    make_folders(above, durability)?;
+    match disk::create_dir(path) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
+        _ => {}
+    }
+    if durability == Durability::Flush { flush_folder(above) } else { Ok(()) }
+}
+
+/// Makes a snapshot durable: the files that were copied for it, and every folder of it. What it
+/// links to was durable before.
+///
+/// # Errors
+/// The file system's own.
+pub fn flush_snapshot(folder: &Path) -> io::Result<()> {
+    if machine::makes(Mistake::ForkUnflushed) {
+        return Ok(());
+    }
+    for entry in disk::list(folder)? {
+        if entry.is_dir {
+            flush_snapshot(&entry.path)?;
+        } else if disk::metadata(&entry.path)?.links == 1 {
+            File::open(&entry.path)?.sync_all()?;
+        }
+    }
     disk::flush_folder(folder)
 }
 

@@ -12,9 +12,8 @@ use tokio::sync::Mutex;
 
 use super::{NamespaceError, NamespaceName, Namespaces, StateSettings};
 use crate::clock::Clock;
-use crate::disk;
 use crate::entropy::Entropy;
-use crate::files::{Files, Store};
+use crate::files::{Files, Store, make_folders};
 use crate::idempotency;
 use crate::machine;
 use crate::sql::{Db, OpenOptions, schemas};
@@ -152,7 +151,7 @@ impl Namespace {
                 setting: setting.to_owned(),
                 what,
             };
-            disk::create_dir_all(&dir)
+            make_folders(&dir, settings.durability)
                 .map_err(|error| refused("data.dir", format!("{}: {error}", dir.display())))?;
             let sql = match &settings.sql_url {
                 Some(url) => {

@@ -129,7 +129,8 @@ impl Namespaces {
             ending: parking_lot::Mutex::default(),
         };
         let default = namespaces.dir_of(&NamespaceName::default_name());
-        disk::create_dir_all(&default).map_err(|error| storage(&default, &error))?;
+        files::make_folders(&default, namespaces.settings.durability)
+            .map_err(|error| storage(&default, &error))?;
         Ok(namespaces)
     }
 
@@ -238,7 +239,12 @@ impl Namespaces {
         }
         let making = self.hidden(to);
         let staged = making.clone();
-        let copied = machine::blocking(move || source.snapshot(&staged));
+        let flush = self.settings.durability == Durability::Flush;
+        let copied = machine::blocking(move || {
+            source.snapshot(&staged)?;
+            // Before it has its name, and while the stores of its parent go on.
+            if flush { files::flush_snapshot(&staged) } else { Ok(()) }
+        });
         copied
             .await
             .unwrap_or_else(|panic| Err(io::Error::other(panic)))
