@@ -8,6 +8,7 @@
 
 mod checkpoint;
 mod image;
+mod log;
 mod torn;
 mod vfs;
 mod writer;
@@ -62,6 +63,10 @@ impl Sqlite {
         vfs::register().map_err(|what| SqlError::Invalid(what.to_owned()))?;
         image::create_if_absent(options)?;
         checkpoint::remove_unfinished_copies(&options.path);
+        if options.durability == Durability::Flush && !machine::makes(Mistake::TrustLog) {
+            log::make_durable(&options.path)
+                .map_err(|error| SqlError::from_io(&options.path, &error))?;
+        }
         let sqlite = Self {
             path: options.path.clone(),
             durability: options.durability,
