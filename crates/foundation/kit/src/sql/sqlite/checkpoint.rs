@@ -156,6 +156,7 @@ impl Sqlite {
         if self.is_shared()? {
             return Ok(());
         }
+        self.flush_name()?;
         let connection = match guard.take() {
             Some(connection) => guard.insert(connection),
             None => guard.insert(self.connect_checkpointer()?),
@@ -227,12 +228,10 @@ impl Sqlite {
         } else {
             machine::lock(&self.copying).take().into_iter().for_each(Copying::discard);
         }
-        match writer.as_ref() {
-            Some(connection) => move_pages(connection)
-                .map(drop)
-                .map_err(|error| SqlError::from_sqlite(&self.name(), &error)),
-            None => Ok(()),
-        }
+        self.flush_name()?;
+        move_pages(self.connected(writer)?)
+            .map(drop)
+            .map_err(|error| SqlError::from_sqlite(&self.name(), &error))
     }
 
     fn is_shared(&self) -> Result<bool, SqlError> {
@@ -271,12 +270,25 @@ impl Sqlite {
             readers.lock().clear();
         }
         **writer = None;
+        // Looked up first: nothing may fail between the new name and what is known of it.
+        let inode = super::inode_of(copy)?;
         disk::rename(copy, &self.path).map_err(refused)?;
-        if let Some(folder) = self.path.parent() {
-            disk::flush_folder(folder).map_err(refused)?;
+        self.name_is_flushed.store(false, Ordering::Relaxed);
+        self.inode.store(inode, Ordering::Relaxed);
+        self.flush_name()?;
+        self.connected(writer).map(drop)
+    }
+
+    /// No page may go into a main file whose name a power loss could take away. When this fails
+    /// after a swap, every later checkpoint begins with it.
+    fn flush_name(&self) -> Result<(), SqlError> {
+        if self.name_is_flushed.load(Ordering::Relaxed) {
+            return Ok(());
         }
-        self.inode.store(super::inode_of(&self.path)?, Ordering::Relaxed);
-        **writer = Some(self.connect_writer()?);
+        if let Some(folder) = self.path.parent() {
+            disk::flush_folder(folder).map_err(|error| SqlError::from_io(&self.path, &error))?;
+        }
+        self.name_is_flushed.store(true, Ordering::Relaxed);
         Ok(())
     }
 
@@ -285,10 +297,8 @@ impl Sqlite {
     /// # Errors
     /// [`SqlError::Corrupt`] with what was found.
     pub fn check(&self) -> Result<(), SqlError> {
-        let writer = machine::lock(&self.writer);
-        let Some(connection) = writer.as_ref() else {
-            return Err(SqlError::Unavailable(self.name()));
-        };
+        let mut writer = machine::lock(&self.writer);
+        let connection = self.connected(&mut writer)?;
         run_prepared(connection, "BEGIN", &self.name())?;
         let verdict =
             connection.query_row("PRAGMA integrity_check(1)", (), |row| row.get::<_, String>(0));

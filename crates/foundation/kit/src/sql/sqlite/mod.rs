@@ -41,7 +41,7 @@ pub struct Sqlite {
     path: PathBuf,
     durability: Durability,
     queue: Queue,
-    /// None only between the two halves of a swap of the main file.
+    /// None between the two halves of a swap of the main file, and after one that failed.
     writer: Mutex<Option<Connection>>,
     /// Read-locked for the length of a read, so that a swap of the main file can wait for all.
     readers: RwLock<Mutex<Vec<Connection>>>,
@@ -52,6 +52,8 @@ pub struct Sqlite {
     resting: AtomicBool,
     /// Under way after a fork, until the main file is this database's own again.
     copying: Mutex<Option<checkpoint::Copying>>,
+    /// False after a swap until the folder was flushed.
+    name_is_flushed: AtomicBool,
     /// The main file this was opened on. Another one under its name belongs to the namespace's
     /// next life.
     inode: AtomicU64,
@@ -78,6 +80,7 @@ impl Sqlite {
             beside: checkpoint::Beside::default(),
             resting: AtomicBool::new(false),
             copying: Mutex::new(None),
+            name_is_flushed: AtomicBool::new(true),
             inode: AtomicU64::new(inode_of(&options.path)?),
         };
         let unreadable = |error: SqlError| error.while_opening(&store);
@@ -150,6 +153,18 @@ impl Sqlite {
             }))
             .map_err(|error| SqlError::from_sqlite(&self.name(), &error))?;
         Ok(connection)
+    }
+
+    /// The connection that writes; made again when a fault took it.
+    fn connected<'w>(
+        &self,
+        writer: &'w mut MutexGuard<'_, Option<Connection>>,
+    ) -> Result<&'w Connection, SqlError> {
+        let connection = match writer.take() {
+            Some(connection) => connection,
+            None => self.connect_writer()?,
+        };
+        Ok(writer.insert(connection))
     }
 
     fn connect(&self, access: OpenFlags, cache_kib: u32) -> Result<Connection, SqlError> {

@@ -116,12 +116,9 @@ impl Sqlite {
             let jobs = waiting.jobs.drain(..count).collect();
             let pressed = count >= PRESSED_JOBS || !waiting.jobs.is_empty();
             drop(waiting);
-            if writer.is_none() {
-                *writer = self.connect_writer().ok();
-            }
-            match writer.as_ref() {
-                Some(connection) => commit_together(connection, jobs, &self.name()),
-                None => finish_all(jobs, &Err(SqlError::Unavailable(self.name()))),
+            match self.connected(&mut writer) {
+                Ok(connection) => commit_together(connection, jobs, &self.name()),
+                Err(refusal) => finish_all(jobs, &Err(refusal)),
             }
             self.checkpoint_when_due(&mut writer, pressed);
         }
