@@ -12,6 +12,8 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use tokio::sync::watch;
 
+use crate::machine;
+
 const NOT_FROZEN: i64 = i64::MIN;
 const DAY_US: i64 = 86_400_000_000;
 
@@ -146,8 +148,9 @@ impl Clock {
             let frozen = self.0.frozen_at_us.load(Ordering::Relaxed) != NOT_FROZEN;
             let wait = if frozen { Duration::from_secs(60) } else { left };
             tokio::select! {
-                () = tokio::time::sleep(wait) => {}
+                biased;
                 _ = changed.changed() => {}
+                () = pause(wait) => {}
             }
         }
     }
@@ -218,7 +221,10 @@ fn machine_up() -> Option<Duration> {
 /// Returns after `span` of the machine's time, whatever a namespace's clock shows: for what keeps
 /// processes in step with each other, never for a schedule.
 pub async fn pause(span: Duration) {
-    tokio::time::sleep(span).await;
+    match machine::simulated() {
+        Some(machine) => machine.sleep(span).await,
+        None => tokio::time::sleep(span).await,
+    }
 }
 
 fn micros_of(span: Duration) -> i64 {
@@ -226,6 +232,9 @@ fn micros_of(span: Duration) -> i64 {
 }
 
 fn machine_us() -> i64 {
+    if let Some(machine) = machine::simulated() {
+        return machine.now_us();
+    }
     match SystemTime::now().duration_since(UNIX_EPOCH) {
         Ok(since) => micros_of(since),
         Err(before) => -micros_of(before.duration()),

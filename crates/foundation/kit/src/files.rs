@@ -5,13 +5,15 @@
 //! ([`Store::hold`]). A file that no open store speaks for is judged by its name, see [`judge`].
 
 use std::collections::HashMap;
-use std::fs::{self, File};
-use std::io::{self, Read};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Weak};
 
 use parking_lot::Mutex;
 
+use crate::disk::{self, File};
+use crate::machine::{self, Mistake};
+use crate::sql::Durability;
 use crate::sql::sqlite::Sqlite;
 
 /// What a snapshot does with a file.
@@ -97,7 +99,7 @@ pub fn judge(file: &Path) -> io::Result<Part> {
     if ends(&["-shm", ".new", ".own"]) {
         Ok(Part::Transient)
     } else if ends(&["-wal", ".tail"]) {
-        Ok(Part::Tail { bytes: fs::metadata(file)?.len() })
+        Ok(Part::Tail { bytes: disk::metadata(file)?.bytes })
     } else {
         Ok(Part::Immutable)
     }
@@ -111,10 +113,9 @@ pub fn walk(folder: &Path) -> io::Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     let mut folders = vec![folder.to_owned()];
     while let Some(folder) = folders.pop() {
-        for entry in fs::read_dir(folder)? {
-            let entry = entry?;
-            let into = if entry.file_type()?.is_dir() { &mut folders } else { &mut files };
-            into.push(entry.path());
+        for entry in disk::list(&folder)? {
+            let into = if entry.is_dir { &mut folders } else { &mut files };
+            into.push(entry.path);
         }
     }
     files.sort();
@@ -126,7 +127,7 @@ pub fn walk(folder: &Path) -> io::Result<Vec<PathBuf>> {
 /// # Errors
 /// The file system's own.
 pub fn bytes_below(folder: &Path) -> io::Result<u64> {
-    walk(folder)?.iter().map(|file| fs::metadata(file).map(|file| file.len())).sum()
+    walk(folder)?.iter().map(|file| disk::metadata(file).map(|file| file.bytes)).sum()
 }
 
 /// Has the file system keep what was done to the entries of `folder`.
@@ -134,7 +135,48 @@ pub fn bytes_below(folder: &Path) -> io::Result<u64> {
 /// # Errors
 /// The file system's own.
 pub fn flush_folder(folder: &Path) -> io::Result<()> {
-    File::open(folder)?.sync_all()
+    disk::flush_folder(folder)
+}
+
+/// Makes a folder and those above it that are missing. With [`Durability::Flush`] each has its name
+/// for good: what is flushed in a folder is lost with the folder's own name.
+///
+/// # Errors
+/// The file system's own.
+pub fn make_folders(path: &Path, durability: Durability) -> io::Result<()> {
+    if disk::is_dir(path) {
+        return Ok(());
+    }
+    let above = match path.parent() {
+        Some(above) if above.as_os_str().is_empty() => Path::new("."),
+        Some(above) => above,
+        None => return Ok(()),
+    };
+    make_folders(above, durability)?;
+    match disk::create_dir(path) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
+        _ => {}
+    }
+    if durability == Durability::Flush { flush_folder(above) } else { Ok(()) }
+}
+
+/// Makes a snapshot durable: the files that were copied for it, and every folder of it. What it
+/// links to was durable before.
+///
+/// # Errors
+/// The file system's own.
+pub fn flush_snapshot(folder: &Path) -> io::Result<()> {
+    if machine::makes(Mistake::ForkUnflushed) {
+        return Ok(());
+    }
+    for entry in disk::list(folder)? {
+        if entry.is_dir {
+            flush_snapshot(&entry.path)?;
+        } else if disk::metadata(&entry.path)?.links == 1 {
+            File::open(&entry.path)?.sync_all()?;
+        }
+    }
+    disk::flush_folder(folder)
 }
 
 fn copy_tree(
@@ -142,11 +184,11 @@ fn copy_tree(
     to: &Path,
     part_of: &dyn Fn(&Path) -> io::Result<Part>,
 ) -> io::Result<()> {
-    fs::create_dir_all(to)?;
+    disk::create_dir_all(to)?;
     for source in walk(from)? {
         let target = to.join(source.strip_prefix(from).unwrap_or(&source));
         if let Some(folder) = target.parent() {
-            fs::create_dir_all(folder)?;
+            disk::create_dir_all(folder)?;
         }
         match part_of(&source)? {
             Part::Transient => {}
@@ -159,26 +201,23 @@ fn copy_tree(
 
 /// A link costs 20 us whatever the size; across file systems only a copy is possible.
 fn link_or_copy(source: &Path, target: &Path) -> io::Result<()> {
-    match fs::hard_link(source, target) {
-        Err(error) if error.kind() == io::ErrorKind::CrossesDevices => {
-            fs::copy(source, target).map(drop)
-        }
+    match disk::hard_link(source, target) {
+        Err(error) if error.kind() == io::ErrorKind::CrossesDevices => disk::copy(source, target),
         linked => linked,
     }
 }
 
 fn copy_start(source: &Path, target: &Path, bytes: u64) -> io::Result<()> {
-    let mut start = match File::open(source) {
-        Ok(file) => file.take(bytes),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        Err(error) => return Err(error),
-    };
-    io::copy(&mut start, &mut File::create(target)?).map(drop)
+    match disk::copy_start(source, target, bytes) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        copied => copied,
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs;
     use std::os::unix::fs::MetadataExt;
 
     #[test]

@@ -13,8 +13,10 @@
 //! - [`sql`]: retriable transactions on SQLite or PostgreSQL; the outbox.
 //! - [`files`]: immutable files and tails, and the barrier that makes a fork consistent.
 //! - [`documents`]: a folder of small text files that a system reads again while it runs.
+//! - [`disk`], [`machine`]: the files and threads of stores, and where a simulation takes over.
 //! - [`clock`], [`entropy`]: the only places that read the machine's time and randomness.
 //! - [`ids`]: a port that one engine answers for the other systems of a namespace.
+//! - [`invariant`]: what holds at any time, by name.
 //! - [`worker`]: background work, named and ended in order.
 //! - [`telemetry`]: metrics, logs and traces.
 //! - [`trust`]: which servers are believed when connecting by TLS.
@@ -27,6 +29,7 @@ pub mod auth;
 pub mod capacity;
 pub mod clock;
 pub mod config;
+pub mod disk;
 pub mod documents;
 pub mod door;
 pub mod entropy;
@@ -34,7 +37,9 @@ pub mod files;
 pub mod http;
 pub mod idempotency;
 pub mod ids;
+pub mod invariant;
 pub mod limits;
+pub mod machine;
 pub mod memory;
 pub mod namespace;
 pub mod net;

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 use tokio::sync::watch;
-use tokio::task::JoinHandle;
 
-use crate::clock::Stopwatch;
+use crate::clock::{Stopwatch, pause};
+use crate::machine::{self, Running};
 
 /// How long a worker may take to finish once told to stop; then it is cut off.
 const STOP_TIMEOUT: Duration = Duration::from_secs(10);
@@ -18,7 +18,7 @@ pub struct Workers(Arc<Inner>);
 
 struct Inner {
     stop: watch::Sender<bool>,
-    running: Mutex<Vec<(&'static str, JoinHandle<()>)>>,
+    running: Mutex<Vec<(&'static str, Running)>>,
 }
 
 /// Tells a worker to finish what it holds and return.
@@ -32,9 +32,9 @@ impl Stop {
         let _ = self.0.wait_for(|stop| *stop).await;
     }
 
-    /// Whether it is time to stop.
+    /// Whether it is time to stop, or the workers' owner is gone.
     pub fn is_due(&self) -> bool {
-        *self.0.borrow()
+        *self.0.borrow() || self.0.has_changed().is_err()
     }
 }
 
@@ -50,7 +50,7 @@ impl Workers {
     where
         F: Future<Output = ()> + Send + 'static,
     {
-        let worker = tokio::spawn(work(Stop(self.0.stop.subscribe())));
+        let worker = machine::spawn(work(Stop(self.0.stop.subscribe())));
         self.0.running.lock().push((name, worker));
     }
 
@@ -68,8 +68,9 @@ impl Workers {
         self.spawn(name, |mut stop| async move {
             loop {
                 tokio::select! {
-                    () = tokio::time::sleep(period) => {}
+                    biased;
                     () = stop.wait() => {}
+                    () = pause(period) => {}
                 }
                 // Read before the work: what came while it ran is for one more round.
                 let is_last = stop.is_due();
@@ -97,8 +98,9 @@ impl Workers {
             let mut rest = period;
             loop {
                 tokio::select! {
-                    () = tokio::time::sleep(rest) => {}
+                    biased;
                     () = stop.wait() => return,
+                    () = pause(rest) => {}
                 }
                 let took = Stopwatch::start();
                 rest = if work().await { took.elapsed() } else { period };
@@ -117,10 +119,12 @@ impl Workers {
         self.0.stop.send_replace(true);
         let running = std::mem::take(&mut *self.0.running.lock());
         for (name, mut worker) in running {
-            match tokio::time::timeout(STOP_TIMEOUT, &mut worker).await {
-                Ok(Ok(())) => {}
-                Ok(Err(panic)) => tracing::error!(worker = name, %panic, "a worker had failed"),
-                Err(_) => {
+            tokio::select! {
+                biased;
+                ended = &mut worker => if let Err(panic) = ended {
+                    tracing::error!(worker = name, %panic, "a worker had failed");
+                },
+                () = pause(STOP_TIMEOUT) => {
                     worker.abort();
                     tracing::error!(worker = name, "a worker did not stop in time and was cut off");
                 }
@@ -148,6 +152,21 @@ mod tests {
         workers.stop().await;
         assert!(flushed.load(Ordering::Relaxed));
         assert!(workers.names().is_empty());
+    }
+
+    #[tokio::test]
+    async fn work_ends_with_its_owner() {
+        let rounds = Arc::new(AtomicU32::new(0));
+        let (counted, workers) = (Arc::clone(&rounds), Workers::default());
+        workers.every("count", Duration::from_secs(3_600), move || {
+            counted.fetch_add(1, Ordering::Relaxed);
+            async {}
+        });
+        drop(workers);
+        for _ in 0..100 {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(rounds.load(Ordering::Relaxed), 1, "once more, and no more");
     }
 
     #[tokio::test]

@@ -2,8 +2,8 @@
 //!
 //! Each is a query for the rows that break it, so a sound store answers with nothing.
 
+use kit::invariant::{Invariant, Violation};
 use kit::sql::{Db, Row, SqlError, Tx};
-use thiserror::Error;
 
 use crate::target;
 
@@ -11,15 +11,6 @@ use crate::target;
 pub const ROWS_MAX: i64 = 20;
 /// Links read at once by S-5.
 const PAGE: i64 = 1_000;
-
-/// One entry of the catalogue.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Invariant {
-    /// Its name, which never changes.
-    pub id: &'static str,
-    /// What holds.
-    pub holds: &'static str,
-}
 
 /// S-1: what makes it safe that a counter goes on from its mark after a crash.
 pub const NUMBERS_BELOW_MARKS: Invariant =
@@ -58,16 +49,6 @@ pub const CATALOGUE: [Invariant; 7] = [
     CODES_APART,
 ];
 
-/// A row that breaks an invariant.
-#[derive(Clone, Debug, Error, PartialEq, Eq)]
-#[error("{}: {row}, but {}", .invariant.id, .invariant.holds)]
-pub struct Violation {
-    /// Which.
-    pub invariant: Invariant,
-    /// The row, as text for people.
-    pub row: String,
-}
-
 /// Every violation in `sql`, at most [`ROWS_MAX`] an invariant. Reads all links once.
 ///
 /// # Errors
@@ -85,14 +66,13 @@ pub async fn check(sql: &Db) -> Result<Vec<Violation>, SqlError> {
                 (CODES_APART, codes_together(tx)?),
             ] {
                 let rows = rows.into_iter().take(ROWS_MAX as usize);
-                violations.extend(rows.map(|row| Violation { invariant, row }));
+                violations.extend(rows.map(|row| invariant.broken_by(row)));
             }
             Ok(violations)
         })
         .await?;
     let strange = strange_digests(sql).await?.into_iter().take(ROWS_MAX as usize);
-    let invariant = DIGESTS_OF_TARGETS;
-    violations.extend(strange.map(|row| Violation { invariant, row }));
+    violations.extend(strange.map(|row| DIGESTS_OF_TARGETS.broken_by(row)));
     violations.sort_by_key(|violation| violation.invariant.id);
     Ok(violations)
 }

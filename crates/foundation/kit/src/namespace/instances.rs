@@ -2,7 +2,6 @@
 
 use std::any::Any;
 use std::collections::HashMap;
-use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -14,9 +13,10 @@ use tokio::sync::Mutex;
 use super::{NamespaceError, NamespaceName, Namespaces, StateSettings};
 use crate::clock::Clock;
 use crate::entropy::Entropy;
-use crate::files::{Files, Store};
+use crate::files::{Files, Store, make_folders};
 use crate::idempotency;
 use crate::ids::Ids;
+use crate::machine;
 use crate::sql::{Db, OpenOptions, schemas};
 use crate::system::{AnySystem, Ctx, OpenError};
 use crate::telemetry::metrics::Metrics;
@@ -89,7 +89,7 @@ impl Namespace {
         }
         let (name, context) = (system.name(), self.context_of(system.as_ref()));
         let workers = self.workers.clone();
-        let opened = tokio::task::spawn_blocking(move || {
+        let opened = machine::blocking(move || {
             let ctx = context()?;
             let (sql, clock) = (ctx.sql.clone(), ctx.clock.clone());
             system.open_any(ctx).map(|instance| (instance, sql, clock))
@@ -155,7 +155,7 @@ impl Namespace {
                 setting: setting.to_owned(),
                 what,
             };
-            fs::create_dir_all(&dir)
+            make_folders(&dir, settings.durability)
                 .map_err(|error| refused("data.dir", format!("{}: {error}", dir.display())))?;
             let sql = match &settings.sql_url {
                 Some(url) => {

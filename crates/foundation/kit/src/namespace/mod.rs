@@ -26,9 +26,11 @@ use thiserror::Error;
 use tokio::sync::Mutex;
 
 use crate::clock::{Clock, Timestamp};
+use crate::disk;
 use crate::entropy::Entropy;
 use crate::files;
 use crate::ids::{self, IdSource};
+use crate::machine;
 use crate::sql::{Durability, SqlError, schemas};
 use crate::system::OpenError;
 use crate::telemetry::metrics::Metrics;
@@ -130,7 +132,8 @@ impl Namespaces {
             ending: parking_lot::Mutex::default(),
         };
         let default = namespaces.dir_of(&NamespaceName::default_name());
-        fs::create_dir_all(&default).map_err(|error| storage(&default, &error))?;
+        files::make_folders(&default, namespaces.settings.durability)
+            .map_err(|error| storage(&default, &error))?;
         Ok(namespaces)
     }
 
@@ -157,11 +160,11 @@ impl Namespaces {
             return Err(NamespaceError::Busy(name.clone()));
         }
         let dir = self.dir_of(name);
-        if !dir.is_dir() {
+        if !disk::is_dir(&dir) {
             if !self.settings.create_on_use {
                 return Err(NamespaceError::NotFound(name.clone()));
             }
-            fs::create_dir(&dir).or_else(already_there).map_err(|e| storage(&dir, &e))?;
+            disk::create_dir(&dir).or_else(already_there).map_err(|e| storage(&dir, &e))?;
         }
         let made = Arc::new(Namespace::new(name.clone(), dir, Clock::system(), self));
         self.open.rcu(|open| {
@@ -179,7 +182,7 @@ impl Namespaces {
     pub async fn create(&self, name: &NamespaceName) -> Result<(), NamespaceError> {
         let _changing = self.change.lock().await;
         let dir = self.dir_of(name);
-        match fs::create_dir(&dir) {
+        match disk::create_dir(&dir) {
             Ok(()) => self.flush_root(),
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
                 Err(NamespaceError::Exists(name.clone()))
@@ -204,10 +207,10 @@ impl Namespaces {
     /// [`NamespaceError::Storage`].
     pub fn names(&self) -> Result<Vec<NamespaceName>, NamespaceError> {
         let refused = |error: io::Error| storage(&self.root, &error);
-        let entries = fs::read_dir(&self.root).map_err(refused)?;
+        let entries = disk::list(&self.root).map_err(refused)?.into_iter();
         // Directories being made or unmade begin with a dot, which no name does.
         let mut names: Vec<NamespaceName> = entries
-            .filter_map(|entry| entry.ok()?.file_name().to_string_lossy().parse().ok())
+            .filter_map(|entry| entry.path.file_name()?.to_string_lossy().parse().ok())
             .collect();
         names.sort();
         Ok(names)
@@ -240,20 +243,26 @@ impl Namespaces {
     ) -> Result<(), NamespaceError> {
         let _changing = self.change.lock().await;
         let (source, target) = (self.get_existing(from)?, self.dir_of(to));
-        if target.exists() {
+        if disk::exists(&target) {
             return Err(NamespaceError::Exists(to.clone()));
         }
         let making = self.hidden(to);
         let staged = making.clone();
-        let copied = tokio::task::spawn_blocking(move || source.snapshot(&staged)).await;
+        let flush = self.settings.durability == Durability::Flush;
+        let copied = machine::blocking(move || {
+            source.snapshot(&staged)?;
+            // Before it has its name, and while the stores of its parent go on.
+            if flush { files::flush_snapshot(&staged) } else { Ok(()) }
+        });
         copied
+            .await
             .unwrap_or_else(|panic| Err(io::Error::other(panic)))
             .map_err(|error| storage(&making, &error))?;
         if let Err(refusal) = self.copy_rows(from, to).await {
-            let _ = fs::remove_dir_all(&making);
+            let _ = disk::remove_dir_all(&making);
             return Err(refusal);
         }
-        if let Err(error) = fs::rename(&making, &target) {
+        if let Err(error) = disk::rename(&making, &target) {
             self.drop_rows(to).await?;
             return Err(storage(&making, &error));
         }
@@ -270,7 +279,7 @@ impl Namespaces {
         let _ending = self.ending(name);
         self.unlink(name).await?;
         let dir = self.dir_of(name);
-        fs::create_dir(&dir).map_err(|error| storage(&dir, &error))?;
+        disk::create_dir(&dir).map_err(|error| storage(&dir, &error))?;
         self.flush_root()
     }
 
@@ -316,12 +325,13 @@ impl Namespaces {
         self.drop_rows(name).await?;
         let removed = self.take_open(name);
         let (dir, gone) = (self.dir_of(name), self.hidden(name));
-        fs::rename(&dir, &gone).map_err(|error| storage(&dir, &error))?;
+        disk::rename(&dir, &gone).map_err(|error| storage(&dir, &error))?;
         if let Some(namespace) = removed {
             // What it still flushes goes to files that are about to be unlinked.
-            tokio::spawn(async move { namespace.close().await });
+            machine::spawn(async move { namespace.close().await });
         }
-        tokio::task::spawn_blocking(move || fs::remove_dir_all(gone));
+        // What is left behind begins with a dot, and no namespace does.
+        machine::blocking(move || disk::remove_dir_all(&gone));
         Ok(())
     }
 
@@ -369,7 +379,7 @@ impl Namespaces {
     }
 
     fn get_existing(&self, name: &NamespaceName) -> Result<Arc<Namespace>, NamespaceError> {
-        if !self.dir_of(name).is_dir() {
+        if !disk::is_dir(&self.dir_of(name)) {
             return Err(NamespaceError::NotFound(name.clone()));
         }
         self.get(name)

@@ -3,6 +3,7 @@
 
 use super::{Db, SqlError, Tx};
 use crate::clock::Timestamp;
+use crate::machine::{self, Mistake};
 
 /// Facts handed to the relay's destination at once.
 const RELAY_BATCH: i64 = 256;
@@ -75,9 +76,18 @@ pub async fn relay_once(db: &Db, destination: &impl Destination) -> Result<usize
     let events = db.read(oldest).await?;
     let Some(last) = events.last().map(|event| event.id) else { return Ok(0) };
     let count = events.len();
+    if machine::makes(Mistake::RemoveBeforeDelivery) {
+        remove_to(db, last).await?;
+    }
     destination.deliver(events).await.map_err(SqlError::Unavailable)?;
-    db.write(move |tx| tx.execute("DELETE FROM kit_outbox WHERE id <= ?1", &[last.into()])).await?;
+    remove_to(db, last + i64::from(machine::makes(Mistake::RemoveOneMore))).await?;
     Ok(count)
+}
+
+async fn remove_to(db: &Db, last: i64) -> Result<(), SqlError> {
+    db.write(move |tx| tx.execute("DELETE FROM kit_outbox WHERE id <= ?1", &[last.into()]))
+        .await
+        .map(drop)
 }
 
 fn oldest(tx: &mut Tx<'_>) -> Result<Vec<Event>, SqlError> {

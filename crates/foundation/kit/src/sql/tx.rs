@@ -14,6 +14,8 @@ pub struct Tx<'t> {
     engine: Engine<'t>,
     /// Set by the first failure that a repeat of the whole closure may cure.
     pub(super) collided: bool,
+    /// The first failure that was the disk's.
+    pub(super) disk_failure: Option<SqlError>,
 }
 
 enum Engine<'t> {
@@ -26,14 +28,15 @@ pub(super) type Statements = HashMap<usize, postgres::Statement>;
 
 impl<'t> Tx<'t> {
     pub(super) fn sqlite(connection: &'t rusqlite::Connection, store: &'t str) -> Self {
-        Self { engine: Engine::Sqlite { connection, store }, collided: false }
+        Self { engine: Engine::Sqlite { connection, store }, collided: false, disk_failure: None }
     }
 
     pub(super) fn postgres(
         transaction: postgres::Transaction<'t>,
         statements: &'t mut Statements,
     ) -> Self {
-        Self { engine: Engine::Postgres { transaction, statements }, collided: false }
+        let engine = Engine::Postgres { transaction, statements };
+        Self { engine, collided: false, disk_failure: None }
     }
 
     /// Runs a statement and tells how many rows it changed.
@@ -133,6 +136,9 @@ impl<'t> Tx<'t> {
 
     fn note<T>(&mut self, result: Result<T, SqlError>) -> Result<T, SqlError> {
         self.collided |= matches!(result, Err(SqlError::Contended(_)));
+        if let Err(error @ (SqlError::Full(_) | SqlError::Io(..))) = &result {
+            self.disk_failure.get_or_insert_with(|| error.clone());
+        }
         result
     }
 }

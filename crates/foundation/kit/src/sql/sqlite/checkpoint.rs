@@ -1,18 +1,18 @@
 //! Moving the log's pages into the main file, and giving a shared main file back its own copy.
 
-use std::fs::{self, File};
 use std::io;
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::thread::JoinHandle;
 use std::time::Duration;
 
 use parking_lot::{Mutex, MutexGuard};
 use rusqlite::Connection;
 
-use super::{Durability, SqlError, Sqlite, run_prepared};
+use super::{Durability, SqlError, Sqlite, end_read, run_prepared};
+use crate::clock;
+use crate::disk::{self, File};
+use crate::machine::{self, Mistake, Thread};
 
 /// A log of this many pages (4 MB) is moved when the writer has nothing else to do...
 const IDLE_PAGES: u64 = 1_000;
@@ -48,7 +48,7 @@ pub(super) struct Beside {
 impl Beside {
     /// Blocks until the pass under way has ended; none begins until the guard is dropped.
     pub(super) fn lock(&self) -> MutexGuard<'_, Option<Connection>> {
-        self.connection.lock()
+        machine::lock(&self.connection)
     }
 }
 
@@ -56,12 +56,12 @@ impl Beside {
 pub(super) fn remove_unfinished_copies(main_file: &Path) {
     let Some((folder, stem)) = main_file.parent().zip(main_file.file_name()) else { return };
     let start = format!("{}.", stem.to_string_lossy());
-    let Ok(entries) = fs::read_dir(folder) else { return };
-    for entry in entries.flatten() {
-        let name = entry.file_name().to_string_lossy().into_owned();
+    let Ok(entries) = disk::list(folder) else { return };
+    for entry in entries {
+        let name = entry.path.file_name().unwrap_or_default().to_string_lossy();
         if name.starts_with(&start) && name.ends_with(".own") {
             // What cannot be removed is tried again at the next start.
-            let _ = fs::remove_file(entry.path());
+            let _ = disk::remove_file(&entry.path);
         }
     }
 }
@@ -69,7 +69,7 @@ pub(super) fn remove_unfinished_copies(main_file: &Path) {
 /// A main file being copied by a thread of its own.
 pub(super) struct Copying {
     target: PathBuf,
-    worker: JoinHandle<io::Result<()>>,
+    worker: Thread<io::Result<()>>,
 }
 
 impl Copying {
@@ -77,10 +77,11 @@ impl Copying {
         // A name of its own: a copy that was given up may still be written to.
         static NUMBER: AtomicU64 = AtomicU64::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-        let target = source.with_extension(format!("db.{number}.own"));
+        // Of one width, so that copies are listed in the order in which they were made.
+        let target = source.with_extension(format!("db.{number:012}.own"));
         let (from, to) = (source.to_owned(), target.clone());
-        let worker = std::thread::spawn(move || {
-            fs::copy(from, &to)?;
+        let worker = machine::thread(move || {
+            disk::copy(&from, &to)?;
             match durability {
                 Durability::Flush => File::open(&to)?.sync_all(),
                 Durability::Buffered => Ok(()),
@@ -90,17 +91,17 @@ impl Copying {
     }
 
     fn finish(self) -> io::Result<PathBuf> {
-        let done = self.worker.join().unwrap_or_else(|_| Err(io::Error::other("the copy failed")));
+        let done = self.worker.join().unwrap_or_else(|| Err(io::Error::other("the copy failed")));
         if done.is_err() {
             // What is left of it would only take space.
-            let _ = fs::remove_file(&self.target);
+            let _ = disk::remove_file(&self.target);
         }
         done.map(|()| self.target)
     }
 
     /// The sharing ended meanwhile, so the copy may already be old.
     fn discard(self) {
-        std::thread::spawn(move || self.finish().and_then(fs::remove_file));
+        machine::thread(move || self.finish().and_then(|copy| disk::remove_file(&copy)));
     }
 }
 
@@ -127,7 +128,7 @@ impl Sqlite {
             self.checkpoint_or_put_off(writer);
         } else if pages >= due && !self.beside.under_way.swap(true, Ordering::Relaxed) {
             let sqlite = Arc::clone(self);
-            tokio::task::spawn_blocking(move || sqlite.checkpoint_beside());
+            machine::blocking(move || sqlite.checkpoint_beside());
         }
     }
 
@@ -155,6 +156,7 @@ impl Sqlite {
         if self.is_shared()? {
             return Ok(());
         }
+        self.flush_name()?;
         let connection = match guard.take() {
             Some(connection) => guard.insert(connection),
             None => guard.insert(self.connect_checkpointer()?),
@@ -179,20 +181,20 @@ impl Sqlite {
             return;
         }
         let sqlite = Arc::clone(self);
-        tokio::runtime::Handle::current().spawn(async move {
-            tokio::time::sleep(REST).await;
+        machine::spawn(async move {
+            clock::pause(REST).await;
             sqlite.resting.store(false, Ordering::Relaxed);
             if sqlite.is_writing() {
                 return;
             }
             let work = move || sqlite.checkpoint_if_worth_it();
             // A checkpoint that cannot be made now is made after the next commit.
-            let _ = tokio::task::spawn_blocking(work).await;
+            let _ = machine::blocking(work).await;
         });
     }
 
     fn checkpoint_if_worth_it(&self) {
-        let mut writer = self.writer.lock();
+        let mut writer = machine::lock(&self.writer);
         if self.log_pages() >= IDLE_PAGES {
             self.checkpoint_or_put_off(&mut writer);
         }
@@ -204,7 +206,7 @@ impl Sqlite {
     /// # Errors
     /// [`SqlError::Full`] or [`SqlError::Io`]; the database is as it was.
     pub fn settle(&self) -> Result<(), SqlError> {
-        let mut writer = self.writer.lock();
+        let mut writer = machine::lock(&self.writer);
         self.checkpoint(&mut writer, Patience::Full)
     }
 
@@ -224,26 +226,24 @@ impl Sqlite {
                 None => return Ok(()),
             }
         } else {
-            self.copying.lock().take().into_iter().for_each(Copying::discard);
+            machine::lock(&self.copying).take().into_iter().for_each(Copying::discard);
         }
-        match writer.as_ref() {
-            Some(connection) => move_pages(connection)
-                .map(drop)
-                .map_err(|error| SqlError::from_sqlite(&self.name(), &error)),
-            None => Ok(()),
-        }
+        self.flush_name()?;
+        move_pages(self.connected(writer)?)
+            .map(drop)
+            .map_err(|error| SqlError::from_sqlite(&self.name(), &error))
     }
 
     fn is_shared(&self) -> Result<bool, SqlError> {
         let file =
-            fs::metadata(&self.path).map_err(|error| SqlError::from_io(&self.path, &error))?;
-        Ok(file.nlink() > 1)
+            disk::metadata(&self.path).map_err(|error| SqlError::from_io(&self.path, &error))?;
+        Ok(file.links > 1 && !machine::makes(Mistake::CheckpointIntoSharedFile))
     }
 
     /// A copy of the shared main file, made beside the writes: the file cannot change while it is
     /// shared. None while it is being made, unless the caller is willing to wait.
     fn own_copy(&self, patience: Patience) -> Result<Option<PathBuf>, SqlError> {
-        let mut copying = self.copying.lock();
+        let mut copying = machine::lock(&self.copying);
         let current = match copying.take() {
             Some(current) => current,
             None => Copying::start(&self.path, self.durability),
@@ -265,15 +265,30 @@ impl Sqlite {
         copy: &Path,
     ) -> Result<(), SqlError> {
         let refused = |error: std::io::Error| SqlError::from_io(&self.path, &error);
-        let readers = self.readers.write();
-        readers.lock().clear();
-        **writer = None;
-        fs::rename(copy, &self.path).map_err(refused)?;
-        if let Some(folder) = self.path.parent() {
-            File::open(folder).and_then(|folder| folder.sync_all()).map_err(refused)?;
+        let readers = machine::write_lock(&self.readers);
+        if !machine::makes(Mistake::KeepReadersPastSwap) {
+            readers.lock().clear();
         }
-        self.inode.store(super::inode_of(&self.path)?, Ordering::Relaxed);
-        **writer = Some(self.connect_writer()?);
+        **writer = None;
+        // Looked up first: nothing may fail between the new name and what is known of it.
+        let inode = super::inode_of(copy)?;
+        disk::rename(copy, &self.path).map_err(refused)?;
+        self.name_is_flushed.store(false, Ordering::Relaxed);
+        self.inode.store(inode, Ordering::Relaxed);
+        self.flush_name()?;
+        self.connected(writer).map(drop)
+    }
+
+    /// No page may go into a main file whose name a power loss could take away. When this fails
+    /// after a swap, every later checkpoint begins with it.
+    fn flush_name(&self) -> Result<(), SqlError> {
+        if self.name_is_flushed.load(Ordering::Relaxed) {
+            return Ok(());
+        }
+        if let Some(folder) = self.path.parent() {
+            disk::flush_folder(folder).map_err(|error| SqlError::from_io(&self.path, &error))?;
+        }
+        self.name_is_flushed.store(true, Ordering::Relaxed);
         Ok(())
     }
 
@@ -282,14 +297,12 @@ impl Sqlite {
     /// # Errors
     /// [`SqlError::Corrupt`] with what was found.
     pub fn check(&self) -> Result<(), SqlError> {
-        let writer = self.writer.lock();
-        let Some(connection) = writer.as_ref() else {
-            return Err(SqlError::Unavailable(self.name()));
-        };
+        let mut writer = machine::lock(&self.writer);
+        let connection = self.connected(&mut writer)?;
         run_prepared(connection, "BEGIN", &self.name())?;
         let verdict =
             connection.query_row("PRAGMA integrity_check(1)", (), |row| row.get::<_, String>(0));
-        run_prepared(connection, "COMMIT", &self.name())?;
+        end_read(connection, &self.name())?;
         match verdict {
             Ok(verdict) if verdict == "ok" => Ok(()),
             // An operator's line is one line; SQLite's has one for the file and one for the page.

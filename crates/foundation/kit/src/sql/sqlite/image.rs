@@ -5,12 +5,13 @@
 //! kept: the binary carries the statements only, so the two can never disagree.
 
 use std::collections::HashMap;
-use std::fs::{self, File};
-use std::io::Write;
 use std::sync::{Arc, OnceLock};
 
 use parking_lot::Mutex;
 use rusqlite::Connection;
+
+use crate::disk::{self, File};
+use crate::machine::{self, Mistake};
 
 use super::super::{Durability, Migration, OpenOptions, SqlError, Tx, migrate};
 
@@ -20,22 +21,22 @@ pub(super) const PAGE_BYTES: u64 = 4_096;
 /// Writes the image to `options.path` unless a file is there.
 pub(super) fn create_if_absent(options: &OpenOptions) -> Result<(), SqlError> {
     let path = &options.path;
-    if path.exists() {
+    if disk::exists(path) {
         return Ok(());
     }
     let image = image_of(options.migrations)?;
     let refused = |error: std::io::Error| SqlError::from_io(path, &error);
     // Under its final name only when whole: a crash half-way leaves no short database behind.
     let unfinished = path.with_extension("db.new");
-    let mut file = File::create(&unfinished).map_err(refused)?;
-    file.write_all(&image).map_err(refused)?;
-    if options.durability == Durability::Flush {
+    let file = File::create(&unfinished).map_err(refused)?;
+    file.write_all_at(&image, 0).map_err(refused)?;
+    if options.durability == Durability::Flush && !machine::makes(Mistake::NameBeforeFlush) {
         file.sync_all().map_err(refused)?;
     }
-    fs::rename(&unfinished, path).map_err(refused)?;
+    disk::rename(&unfinished, path).map_err(refused)?;
     match path.parent() {
         Some(folder) if options.durability == Durability::Flush => {
-            File::open(folder).and_then(|folder| folder.sync_all()).map_err(refused)
+            disk::flush_folder(folder).map_err(refused)
         }
         _ => Ok(()),
     }

@@ -8,11 +8,11 @@
 
 mod checkpoint;
 mod image;
+mod log;
 mod torn;
 mod vfs;
 mod writer;
 
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -23,6 +23,8 @@ use rusqlite::{Connection, OpenFlags};
 use tokio::sync::Semaphore;
 
 use super::{Durability, OpenOptions, SqlError, Tx, migrate};
+use crate::disk;
+use crate::machine::{self, Mistake};
 use writer::Queue;
 
 /// Connections that read at once; a further read waits for one of them.
@@ -39,7 +41,7 @@ pub struct Sqlite {
     path: PathBuf,
     durability: Durability,
     queue: Queue,
-    /// None only between the two halves of a swap of the main file.
+    /// None between the two halves of a swap of the main file, and after one that failed.
     writer: Mutex<Option<Connection>>,
     /// Read-locked for the length of a read, so that a swap of the main file can wait for all.
     readers: RwLock<Mutex<Vec<Connection>>>,
@@ -50,6 +52,8 @@ pub struct Sqlite {
     resting: AtomicBool,
     /// Under way after a fork, until the main file is this database's own again.
     copying: Mutex<Option<checkpoint::Copying>>,
+    /// False after a swap until the folder was flushed.
+    name_is_flushed: AtomicBool,
     /// The main file this was opened on. Another one under its name belongs to the namespace's
     /// next life.
     inode: AtomicU64,
@@ -61,6 +65,10 @@ impl Sqlite {
         vfs::register().map_err(|what| SqlError::Invalid(what.to_owned()))?;
         image::create_if_absent(options)?;
         checkpoint::remove_unfinished_copies(&options.path);
+        if options.durability == Durability::Flush && !machine::makes(Mistake::TrustLog) {
+            log::make_durable(&options.path)
+                .map_err(|error| SqlError::from_io(&options.path, &error))?;
+        }
         let sqlite = Self {
             path: options.path.clone(),
             durability: options.durability,
@@ -72,6 +80,7 @@ impl Sqlite {
             beside: checkpoint::Beside::default(),
             resting: AtomicBool::new(false),
             copying: Mutex::new(None),
+            name_is_flushed: AtomicBool::new(true),
             inode: AtomicU64::new(inode_of(&options.path)?),
         };
         let unreadable = |error: SqlError| error.while_opening(&store);
@@ -97,7 +106,7 @@ impl Sqlite {
     {
         let permit = self.reader_permits.acquire().await;
         let sqlite = Arc::clone(self);
-        let answer = tokio::task::spawn_blocking(move || sqlite.read_now(&mut work)).await;
+        let answer = machine::blocking(move || sqlite.read_now(&mut work)).await;
         drop(permit);
         answer.unwrap_or_else(|panic| Err(SqlError::Invalid(panic.to_string()).into()))
     }
@@ -106,7 +115,7 @@ impl Sqlite {
         &self,
         work: &mut impl FnMut(&mut Tx<'_>) -> Result<T, E>,
     ) -> Result<T, E> {
-        let pool = self.readers.read();
+        let pool = machine::read_lock(&self.readers);
         let idle = pool.lock().pop();
         let connection = match idle {
             Some(connection) => connection,
@@ -115,7 +124,7 @@ impl Sqlite {
         let store = self.name();
         run_prepared(&connection, "BEGIN", &store)?;
         let answer = work(&mut Tx::sqlite(&connection, &store));
-        run_prepared(&connection, "COMMIT", &store)?;
+        end_read(&connection, &store)?;
         pool.lock().push(connection);
         answer
     }
@@ -124,8 +133,9 @@ impl Sqlite {
     /// backup. Blocks until the commit and the pass under way have ended.
     pub fn hold(&self) -> Held<'_> {
         // In the order in which a checkpoint takes them.
-        let writer = self.writer.lock();
-        Held { sqlite: self, _writer: writer, _beside: self.beside.lock() }
+        let writer = machine::lock(&self.writer);
+        let beside = (!machine::makes(Mistake::ForkBesideCheckpoint)).then(|| self.beside.lock());
+        Held { sqlite: self, _writer: writer, _beside: beside }
     }
 
     fn connect_checkpointer(&self) -> Result<Connection, SqlError> {
@@ -143,6 +153,18 @@ impl Sqlite {
             }))
             .map_err(|error| SqlError::from_sqlite(&self.name(), &error))?;
         Ok(connection)
+    }
+
+    /// The connection that writes; made again when a fault took it.
+    fn connected<'w>(
+        &self,
+        writer: &'w mut MutexGuard<'_, Option<Connection>>,
+    ) -> Result<&'w Connection, SqlError> {
+        let connection = match writer.take() {
+            Some(connection) => connection,
+            None => self.connect_writer()?,
+        };
+        Ok(writer.insert(connection))
     }
 
     fn connect(&self, access: OpenFlags, cache_kib: u32) -> Result<Connection, SqlError> {
@@ -184,7 +206,7 @@ impl Sqlite {
 pub struct Held<'s> {
     sqlite: &'s Sqlite,
     _writer: MutexGuard<'s, Option<Connection>>,
-    _beside: MutexGuard<'s, Option<Connection>>,
+    _beside: Option<MutexGuard<'s, Option<Connection>>>,
 }
 
 impl Held<'_> {
@@ -201,8 +223,11 @@ impl Held<'_> {
         match self.sqlite.wal_pages.load(Ordering::Relaxed) {
             // Nothing was committed since this process opened it: what is there is from before.
             0 => {
-                let bytes = std::fs::metadata(&log).map_or(0, |file| file.len());
+                let bytes = disk::metadata(&log).map_or(0, |file| file.bytes);
                 (log, bytes)
+            }
+            pages if machine::makes(Mistake::ForkWithoutLastPage) => {
+                (log, HEADER_BYTES + (pages - 1) * FRAME_BYTES)
             }
             pages => (log, HEADER_BYTES + pages * FRAME_BYTES),
         }
@@ -216,7 +241,7 @@ fn wal_path(main_file: &Path) -> PathBuf {
 }
 
 fn inode_of(path: &Path) -> Result<u64, SqlError> {
-    std::fs::metadata(path).map(|file| file.ino()).map_err(|error| SqlError::from_io(path, &error))
+    disk::metadata(path).map(|file| file.inode).map_err(|error| SqlError::from_io(path, &error))
 }
 
 fn run_prepared(connection: &Connection, sql: &'static str, store: &str) -> Result<(), SqlError> {
@@ -225,6 +250,11 @@ fn run_prepared(connection: &Connection, sql: &'static str, store: &str) -> Resu
         .and_then(|mut statement| statement.execute(()))
         .map(drop)
         .map_err(|error| SqlError::from_sqlite(store, &error))
+}
+
+/// A failing disk ends a transaction by itself, and what it was told of is the answer.
+fn end_read(connection: &Connection, store: &str) -> Result<(), SqlError> {
+    if connection.is_autocommit() { Ok(()) } else { run_prepared(connection, "COMMIT", store) }
 }
 
 fn migrate_if_needed(

@@ -5,15 +5,14 @@
 //! is missing: that is no damage. Source: sqlite.org/fileformat2.html, sections 1.3 and 4.
 
 use std::collections::HashSet;
-use std::fs::File;
 use std::io;
-use std::os::unix::fs::FileExt;
 use std::path::Path;
 
 use rusqlite::Connection;
 
 use super::image::PAGE_BYTES;
 use super::{SqlError, wal_path};
+use crate::disk::File;
 
 const LOG_HEADER_BYTES: u64 = 32;
 const FRAME_HEADER_BYTES: u64 = 24;
@@ -27,7 +26,7 @@ pub(super) fn refuse_if_torn(connection: &Connection, path: &Path) -> Result<(),
     let store = path.display().to_string();
     let refused = |error: io::Error| SqlError::from_io(path, &error);
     let file = File::open(path).map_err(refused)?;
-    let bytes = file.metadata().map_err(refused)?.len();
+    let bytes = file.len().map_err(refused)?;
     // SQLite takes an empty file for a new database, and what was in it for never written.
     if bytes < PAGE_BYTES {
         let what = format!("{bytes} bytes long, less than the one page of an empty database");
@@ -60,7 +59,7 @@ fn pages_in_log(log: &Path) -> io::Result<HashSet<u32>> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(pages),
         Err(error) => return Err(error),
     };
-    let end = log.metadata()?.len();
+    let end = log.len()?;
     let mut salt = [0; 8];
     if end < LOG_HEADER_BYTES {
         return Ok(pages);

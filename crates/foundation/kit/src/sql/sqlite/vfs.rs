@@ -10,18 +10,24 @@
 //! Because nothing locks the main file, no connection may believe that it is the last one:
 //! every connection is opened with `SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE`.
 //!
+//! Under a simulation every call goes to the simulated disk instead ([`simulated`]).
+//!
 //! Source: sqlite.org/vfs.html, and `unixShmMap`/`unixShmLock` of SQLite's `os_unix.c`.
 #![allow(unsafe_code, reason = "SQLite calls its file layer through C function pointers")]
+
+mod simulated;
 
 use std::collections::HashMap;
 use std::ffi::{CStr, c_char, c_int, c_void};
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::MetadataExt;
 use std::sync::atomic::{Ordering, fence};
 use std::sync::{Arc, OnceLock, Weak};
+use std::time::Duration;
 
 use parking_lot::Mutex;
 use rusqlite::ffi;
+
+use crate::{disk, machine};
 
 /// The name under which the layer is registered.
 pub(super) const NAME: &CStr = c"backplane";
@@ -69,6 +75,10 @@ fn register_once() -> Option<Layer> {
     ours.zName = NAME.as_ptr();
     ours.pNext = std::ptr::null_mut();
     ours.xOpen = Some(open);
+    ours.xDelete = Some(delete);
+    ours.xAccess = Some(access);
+    ours.xFullPathname = Some(full_path_name);
+    ours.xSleep = Some(sleep);
     // SAFETY: the struct is leaked, so SQLite may keep the pointer.
     let refused = unsafe { ffi::sqlite3_vfs_register(Box::into_raw(Box::new(ours)), 0) };
     (refused == ffi::SQLITE_OK).then(|| Layer { base, tail_offset, methods: OnceLock::new() })
@@ -127,8 +137,9 @@ fn nodes() -> &'static Mutex<HashMap<NodeKey, Weak<Node>>> {
 }
 
 fn node_of(path: &CStr) -> Option<Arc<Node>> {
-    let file = std::fs::metadata(std::ffi::OsStr::from_bytes(path.to_bytes())).ok()?;
-    let key = (path.to_bytes().to_vec(), file.dev(), file.ino());
+    let name = std::ffi::OsStr::from_bytes(path.to_bytes());
+    let file = disk::metadata(std::path::Path::new(name)).ok()?;
+    let key = (path.to_bytes().to_vec(), file.device, file.inode);
     let mut nodes = nodes().lock();
     if let Some(node) = nodes.get(&key).and_then(Weak::upgrade) {
         return Some(node);
@@ -161,8 +172,14 @@ unsafe extern "C" fn open(
     // SAFETY: the base layer is valid for the life of the process, and its part of `file` is
     // the first `szOsFile` bytes of it.
     let Some(base_open) = (unsafe { (*layer.base).xOpen }) else { return ffi::SQLITE_CANTOPEN };
-    // SAFETY: the arguments are SQLite's own.
-    let opened = unsafe { base_open(layer.base, name, file, flags, out_flags) };
+    let simulated = machine::simulated().filter(|_| !name.is_null());
+    let is_simulated = simulated.is_some();
+    let opened = match simulated {
+        // SAFETY: the arguments are SQLite's own, and a slot is smaller than the base layer's part.
+        Some(machine) => unsafe { simulated::open(machine, name, file, flags, out_flags) },
+        // SAFETY: the arguments are SQLite's own.
+        None => unsafe { base_open(layer.base, name, file, flags, out_flags) },
+    };
     // SAFETY: SQLite allocated the file with our size.
     let Some(tail) = (unsafe { tail(file) }) else { return ffi::SQLITE_CANTOPEN };
     // SAFETY: as above; no value was there to drop.
@@ -174,14 +191,92 @@ unsafe extern "C" fn open(
     let (node, base) =
         unsafe { (node_of(CStr::from_ptr(name as *const c_char)), *(*file).pMethods) };
     let Some(node) = node else { return ffi::SQLITE_OK };
-    let (_, methods) = layer.methods.get_or_init(|| (base, with_shared_memory(base)));
     let handle = Handle { node, shared: 0, exclusive: 0 };
     // SAFETY: `file` and its tail are valid; the methods are in a static.
     unsafe {
         tail.write(Box::into_raw(Box::new(handle)));
-        (*file).pMethods = methods;
+        if !is_simulated {
+            let (_, methods) = layer.methods.get_or_init(|| (base, with_shared_memory(base)));
+            (*file).pMethods = methods;
+        }
     }
     ffi::SQLITE_OK
+}
+
+fn base() -> Option<&'static ffi::sqlite3_vfs> {
+    // SAFETY: the base layer is valid for the life of the process, and SQLite does not change it.
+    layer().map(|layer| unsafe { &*layer.base })
+}
+
+unsafe extern "C" fn delete(
+    _: *mut ffi::sqlite3_vfs,
+    name: *const c_char,
+    flush_folder: c_int,
+) -> c_int {
+    if let Some(machine) = machine::simulated() {
+        // SAFETY: the arguments are SQLite's own.
+        return unsafe { simulated::delete(machine.disk(), name, flush_folder) };
+    }
+    match base().and_then(|base| base.xDelete.zip(layer())) {
+        // SAFETY: the arguments are SQLite's own.
+        Some((delete, layer)) => unsafe { delete(layer.base, name, flush_folder) },
+        None => ffi::SQLITE_IOERR_DELETE,
+    }
+}
+
+unsafe extern "C" fn access(
+    _: *mut ffi::sqlite3_vfs,
+    name: *const c_char,
+    flags: c_int,
+    out: *mut c_int,
+) -> c_int {
+    if let Some(machine) = machine::simulated() {
+        // SAFETY: the arguments are SQLite's own.
+        return unsafe { simulated::access(machine.disk(), name, out) };
+    }
+    match base().and_then(|base| base.xAccess.zip(layer())) {
+        // SAFETY: the arguments are SQLite's own.
+        Some((access, layer)) => unsafe { access(layer.base, name, flags, out) },
+        None => ffi::SQLITE_IOERR_ACCESS,
+    }
+}
+
+unsafe extern "C" fn full_path_name(
+    _: *mut ffi::sqlite3_vfs,
+    name: *const c_char,
+    room: c_int,
+    out: *mut c_char,
+) -> c_int {
+    if machine::simulated().is_some() {
+        // SAFETY: SQLite passes a NUL-terminated name and so much room. Every path that a store
+        // opens on a simulated disk is absolute and has no links to follow.
+        return unsafe {
+            let bytes = CStr::from_ptr(name).to_bytes_with_nul();
+            if usize::try_from(room).is_ok_and(|room| bytes.len() <= room) {
+                out.copy_from_nonoverlapping(name, bytes.len());
+                ffi::SQLITE_OK
+            } else {
+                ffi::SQLITE_CANTOPEN
+            }
+        };
+    }
+    match base().and_then(|base| base.xFullPathname.zip(layer())) {
+        // SAFETY: the arguments are SQLite's own.
+        Some((full_path_name, layer)) => unsafe { full_path_name(layer.base, name, room, out) },
+        None => ffi::SQLITE_CANTOPEN,
+    }
+}
+
+unsafe extern "C" fn sleep(_: *mut ffi::sqlite3_vfs, micros: c_int) -> c_int {
+    if let Some(machine) = machine::simulated() {
+        machine.block_for(Duration::from_micros(micros.unsigned_abs().into()));
+        return micros;
+    }
+    match base().and_then(|base| base.xSleep.zip(layer())) {
+        // SAFETY: the arguments are SQLite's own.
+        Some((sleep, layer)) => unsafe { sleep(layer.base, micros) },
+        None => 0,
+    }
 }
 
 fn with_shared_memory(base: ffi::sqlite3_io_methods) -> ffi::sqlite3_io_methods {
@@ -195,8 +290,12 @@ fn with_shared_memory(base: ffi::sqlite3_io_methods) -> ffi::sqlite3_io_methods 
     }
 }
 
-unsafe extern "C" fn close(file: *mut ffi::sqlite3_file) -> c_int {
-    // SAFETY: only files that `open` completed have this method.
+/// Lets go of the shared memory.
+///
+/// # Safety
+/// `file` must be a file opened by [`open`] that is being closed.
+unsafe fn let_go(file: *mut ffi::sqlite3_file) {
+    // SAFETY: the caller's promise.
     if let Some(tail) = unsafe { tail(file) } {
         // SAFETY: the tail holds a handle made by `open`, or null; it is taken once.
         unsafe {
@@ -207,6 +306,11 @@ unsafe extern "C" fn close(file: *mut ffi::sqlite3_file) -> c_int {
             }
         }
     }
+}
+
+unsafe extern "C" fn close(file: *mut ffi::sqlite3_file) -> c_int {
+    // SAFETY: only files that `open` completed have this method.
+    unsafe { let_go(file) };
     let base_close =
         layer().and_then(|layer| layer.methods.get()).and_then(|(base, _)| base.xClose);
     match base_close {

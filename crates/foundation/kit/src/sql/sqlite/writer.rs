@@ -14,6 +14,7 @@ use rusqlite::Connection;
 use tokio::sync::oneshot;
 
 use super::{SqlError, Sqlite, Tx, run_prepared};
+use crate::machine::{self, Mistake};
 
 /// Writes that may wait for the writer; one more is refused at once.
 const WAITING_MAX: usize = 65_536;
@@ -95,14 +96,14 @@ impl Sqlite {
         if !waiting.writing {
             waiting.writing = true;
             let sqlite = Arc::clone(self);
-            tokio::task::spawn_blocking(move || sqlite.write_all_waiting());
+            machine::blocking(move || sqlite.write_all_waiting());
         }
         Ok(())
     }
 
     /// The writer's thread: from the first job until none waits.
     fn write_all_waiting(self: &Arc<Self>) {
-        let mut writer = self.writer.lock();
+        let mut writer = machine::lock(&self.writer);
         loop {
             let mut waiting = self.queue.0.lock();
             let count = waiting.jobs.len().min(BATCH_MAX);
@@ -115,12 +116,9 @@ impl Sqlite {
             let jobs = waiting.jobs.drain(..count).collect();
             let pressed = count >= PRESSED_JOBS || !waiting.jobs.is_empty();
             drop(waiting);
-            if writer.is_none() {
-                *writer = self.connect_writer().ok();
-            }
-            match writer.as_ref() {
-                Some(connection) => commit_together(connection, jobs, &self.name()),
-                None => finish_all(jobs, &Err(SqlError::Unavailable(self.name()))),
+            match self.connected(&mut writer) {
+                Ok(connection) => commit_together(connection, jobs, &self.name()),
+                Err(refusal) => finish_all(jobs, &Err(refusal)),
             }
             self.checkpoint_when_due(&mut writer, pressed);
         }
@@ -137,11 +135,17 @@ impl Sqlite {
 }
 
 fn commit_together(connection: &Connection, mut jobs: Vec<Box<dyn Job>>, store: &str) {
-    let committed = run_prepared(connection, "BEGIN IMMEDIATE", store)
-        .and_then(|()| run_all(connection, &mut jobs, store))
-        .and_then(|()| run_prepared(connection, "COMMIT", store));
+    let ran = run_prepared(connection, "BEGIN IMMEDIATE", store)
+        .and_then(|()| run_all(connection, &mut jobs, store));
+    if ran.is_ok() && machine::makes(Mistake::AnswerBeforeCommit) {
+        finish_all(std::mem::take(&mut jobs), &ran);
+    }
+    let committed = ran.and_then(|()| run_prepared(connection, "COMMIT", store));
     if committed.is_err() {
         roll_back(connection, store);
+    }
+    if machine::makes(Mistake::AnswerFailedCommit) {
+        return finish_all(jobs, &Ok(()));
     }
     finish_all(jobs, &committed);
 }
@@ -154,14 +158,17 @@ fn run_all(
     jobs: &mut [Box<dyn Job>],
     store: &str,
 ) -> Result<(), SqlError> {
+    let mut disk_failure = None;
     let spoiled = jobs.iter_mut().any(|job| {
         let before = connection.total_changes();
-        let kept = job.run(&mut Tx::sqlite(connection, store));
+        let mut tx = Tx::sqlite(connection, store);
+        let kept = job.run(&mut tx);
+        disk_failure = tx.disk_failure.take();
         // On a full or failing disk SQLite ends the transaction itself: nothing more may run then.
         connection.is_autocommit() || (!kept && connection.total_changes() != before)
     });
     if connection.is_autocommit() {
-        return Err(SqlError::Full(store.to_owned()));
+        return Err(ended_by_disk(disk_failure, store));
     }
     if !spoiled {
         return Ok(());
@@ -169,6 +176,11 @@ fn run_all(
     run_prepared(connection, "ROLLBACK", store)?;
     run_prepared(connection, "BEGIN IMMEDIATE", store)?;
     jobs.iter_mut().try_for_each(|job| run_in_savepoint(connection, job.as_mut(), store))
+}
+
+/// What ended the transaction of a whole batch, as the job that met it was told.
+fn ended_by_disk(failure: Option<SqlError>, store: &str) -> SqlError {
+    failure.unwrap_or_else(|| SqlError::Full(store.to_owned()))
 }
 
 fn roll_back(connection: &Connection, store: &str) {
@@ -185,9 +197,10 @@ fn run_in_savepoint(
     store: &str,
 ) -> Result<(), SqlError> {
     run_prepared(connection, "SAVEPOINT job", store)?;
-    let keep = job.run(&mut Tx::sqlite(connection, store));
+    let mut tx = Tx::sqlite(connection, store);
+    let keep = job.run(&mut tx);
     if connection.is_autocommit() {
-        return Err(SqlError::Full(store.to_owned()));
+        return Err(ended_by_disk(tx.disk_failure.take(), store));
     }
     if !keep {
         run_prepared(connection, "ROLLBACK TO job", store)?;
