@@ -11,19 +11,11 @@
 //! Invariants, by name: [`CATALOGUE`].
 
 use kit::clock::Timestamp;
+use kit::invariant::Invariant;
 use kit::sql::{Row, SqlError, Tx};
 use thiserror::Error;
 
 use crate::layout::{Layout, Worker};
-
-/// One entry of the catalogue.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Invariant {
-    /// Its name, which never changes.
-    pub id: &'static str,
-    /// What holds.
-    pub holds: &'static str,
-}
 
 /// I-1: else an id could name a place that its row does not cover.
 pub const WORKERS_FIT: Invariant = Invariant {
@@ -213,9 +205,7 @@ fn signed(number: u64) -> i64 {
 /// # Errors
 /// See [`SqlError`].
 pub fn violations(tx: &mut Tx<'_>) -> Result<Vec<String>, SqlError> {
-    let told = |invariant: Invariant, row: String| {
-        format!("{}: {row}, but {}", invariant.id, invariant.holds)
-    };
+    let told = |invariant: Invariant, row: String| invariant.broken_by(row).to_string();
     let unfit: Vec<(i64, i64)> = tx.query(
         "SELECT w.datacenter, w.machine FROM worker w, id_layout l
          WHERE w.datacenter < 0 OR w.machine < 0 OR w.claims < 1 OR w.issued_until_ms < 0
