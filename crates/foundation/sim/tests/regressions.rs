@@ -5,6 +5,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use kit::machine::Mistake;
 use kit::sql::{Db, Durability, Migration, OpenOptions, SqlError};
 use parking_lot::Mutex;
 use sim::disk::Failure;
@@ -12,8 +13,12 @@ use sim::machine::SimMachine;
 use sim::scheduler::World;
 use sim::seed::Seed;
 
-const SCHEMA: &[Migration] =
-    &[Migration { number: 1, name: "note", sql: "CREATE TABLE note (id BIGINT PRIMARY KEY)" }];
+const SCHEMA: &[Migration] = &[Migration {
+    number: 1,
+    name: "note",
+    sql: "CREATE TABLE note (id BIGINT PRIMARY KEY);
+          CREATE TABLE page (id BIGINT PRIMARY KEY, version BIGINT NOT NULL, body BLOB NOT NULL)",
+}];
 
 struct Bench {
     world: World,
@@ -39,8 +44,12 @@ impl Bench {
     }
 
     fn open(&mut self) -> Db {
+        self.open_at("/note.db")
+    }
+
+    fn open_at(&mut self, path: &str) -> Db {
         let options = OpenOptions {
-            path: PathBuf::from("/note.db"),
+            path: PathBuf::from(path),
             migrations: SCHEMA,
             durability: Durability::Flush,
         };
@@ -166,4 +175,58 @@ fn a_failing_read_is_told_as_one() {
         }
     }
     assert!(told > 0);
+}
+
+/// Writes a page each, in one transaction.
+async fn write_pages(db: Db, ids: std::ops::Range<i64>, version: i64) {
+    let body = vec![7_u8; 3_300];
+    db.write::<_, SqlError>(move |tx| {
+        for id in ids.clone() {
+            tx.execute(
+                "INSERT INTO page VALUES (?1, ?2, ?3)
+                 ON CONFLICT (id) DO UPDATE SET version = excluded.version",
+                &[id.into(), version.into(), body.as_slice().into()],
+            )?;
+        }
+        Ok(())
+    })
+    .await
+    .unwrap();
+}
+
+/// Whether a fork that is made while a checkpoint moves pages beside the writes keeps its pages.
+fn fork_beside_a_checkpoint_is_whole(mistake: Option<Mistake>) -> bool {
+    let mut bench = Bench::new(1);
+    mistake.into_iter().for_each(|mistake| bench.machine.plant(mistake));
+    let db = bench.open();
+    bench.run(write_pages(db.clone(), 0..3_000, 1));
+    bench.settle(&db).unwrap();
+    // The writer moves what the pass before this one left.
+    bench.run(kit::clock::pause(std::time::Duration::from_secs(1)));
+    bench.write(&db, 1).unwrap();
+    // Enough for a pass to begin, and still be under way when the next commit ends.
+    bench.run(write_pages(db.clone(), 0..2_500, 2));
+    bench.run(kit::clock::pause(std::time::Duration::from_millis(5)));
+    let store = db.embedded().unwrap();
+    bench.blocking(move || {
+        let held = store.hold();
+        kit::disk::hard_link(held.main_file(), Path::new("/fork.db")).unwrap();
+        let (log, bytes) = held.log();
+        kit::disk::copy_start(&log, Path::new("/fork.db-wal"), bytes).unwrap();
+    });
+    // More than a pass may leave, so another one follows: into a file that is now shared.
+    bench.run(write_pages(db.clone(), 2_500..3_000, 3));
+    bench.run(kit::clock::pause(std::time::Duration::from_secs(2)));
+    let fork = bench.open_at("/fork.db");
+    let newer = bench.run(async move {
+        let newer = "SELECT COUNT(*) FROM page WHERE version = 3";
+        fork.read::<_, SqlError>(move |tx| tx.query(newer, &[], |row| row.get::<i64>(0))).await
+    });
+    newer.is_ok_and(|rows| rows == [0])
+}
+
+#[test]
+fn a_fork_waits_for_the_checkpoint_beside_the_writes() {
+    assert!(fork_beside_a_checkpoint_is_whole(None));
+    assert!(!fork_beside_a_checkpoint_is_whole(Some(Mistake::ForkBesideCheckpoint)));
 }

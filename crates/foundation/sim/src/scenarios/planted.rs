@@ -32,7 +32,7 @@ const fn planted(name: &'static str, scenario: Scenario, bug: Bug) -> Planted {
 }
 
 /// All of them.
-pub const ALL: [Planted; 19] = [
+pub const ALL: [Planted; 18] = [
     planted("answer-before-commit", Scenario::Sql, Bug::Kit(Mistake::AnswerBeforeCommit)),
     planted("answer-failed-commit", Scenario::Sql, Bug::Kit(Mistake::AnswerFailedCommit)),
     planted("log-trusted", Scenario::Sql, Bug::Kit(Mistake::TrustLog)),
@@ -43,7 +43,6 @@ pub const ALL: [Planted; 19] = [
     planted("folders-not-flushed", Scenario::Sql, Bug::Disk(Lie::FlushesNoFolder)),
     planted("failed-flush-hidden", Scenario::Sql, Bug::Disk(Lie::HidesFailedFlushes)),
     planted("image-not-flushed", Scenario::Sql, Bug::Disk(Lie::FlushesNothing(".new"))),
-    planted("fork-beside-checkpoint", Scenario::Forks, Bug::Kit(Mistake::ForkBesideCheckpoint)),
     planted("shared-file-written", Scenario::Forks, Bug::Kit(Mistake::CheckpointIntoSharedFile)),
     planted("links-hidden", Scenario::Forks, Bug::Disk(Lie::HidesLinks)),
     planted("readers-past-swap", Scenario::Forks, Bug::Kit(Mistake::KeepReadersPastSwap)),

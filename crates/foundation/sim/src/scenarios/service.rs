@@ -303,6 +303,8 @@ impl Service {
         let Some(store) = db.embedded() else { return };
         let checked = kit::machine::blocking(move || store.check()).await;
         match checked {
+            // SQLite's check tells of a page that could not be read as it tells of a broken one.
+            Ok(Err(SqlError::Corrupt(..))) if self.book.lock().faults.failing => {}
             Ok(Err(SqlError::Corrupt(_, what))) => {
                 self.book.lock().fail(PAGES_ARE_SOUND.broken_by(what));
             }
