@@ -29,14 +29,16 @@ pub(super) async fn claim(
     post,
     path = "/deferred/{id}/done",
     tag = "deferred",
-    params(("id" = i64, Path, description = "The request's number")),
+    params(("id" = String, Path, description = "The request's number")),
     responses((status = 204, description = "Forgotten"))
 )]
-pub(super) async fn done(asking: Asking, Path(id): Path<i64>) -> Result<StatusCode, Problem> {
+pub(super) async fn done(asking: Asking, Path(id): Path<String>) -> Result<StatusCode, Problem> {
     asking.may_decide()?;
-    match asking.limiter.done(id).await? {
+    let none = || Problem::not_found(format!("no request waits under {id:?}"));
+    let number = id.parse().map_err(|_| none())?;
+    match asking.limiter.done(number).await? {
         true => Ok(StatusCode::NO_CONTENT),
-        false => Err(Problem::not_found(format!("no request waits under {id}"))),
+        false => Err(none()),
     }
 }
 
