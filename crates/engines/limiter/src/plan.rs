@@ -75,19 +75,15 @@ impl Plan {
 
     /// The ruling that follows from the answers to [`Plan::charges`], and each rule's count of it.
     pub(crate) fn ruling(self, answers: Vec<Answer>, lease: u64) -> Ruling {
-        let is_denied = |item: &Item, answer: &Answer| !answer.admitted && !item.manner.shadow;
-        let denying: Vec<_> = self
-            .limited()
-            .zip(&answers)
-            .filter(|((item, _), answer)| is_denied(item, answer))
-            .map(|((item, _), _)| item.manner.on_limit)
-            .collect();
-        let verdict = match denying.as_slice() {
-            [] => Verdict::Ok,
-            // Only if every rule that denies keeps the request, it is kept.
-            all if all.iter().all(|on_limit| *on_limit == OnLimit::Queue) => Verdict::Queue,
-            _ => Verdict::OverLimit,
-        };
+        let mut verdict = Verdict::Ok;
+        for ((item, _), answer) in self.limited().zip(&answers) {
+            verdict = match (answer.admitted || item.manner.shadow, item.manner.on_limit) {
+                (true, _) => verdict,
+                // Only if every rule that denies keeps the request, it is kept.
+                (false, OnLimit::Queue) if verdict != Verdict::OverLimit => Verdict::Queue,
+                (false, _) => Verdict::OverLimit,
+            };
+        }
         let mut answers = answers.into_iter();
         let statuses = self.items.into_iter().map(|item| {
             let answer = item.limit.and_then(|_| answers.next());

@@ -171,7 +171,7 @@ impl Shared {
         let changed: Result<i64, _> = self
             .link
             .run(&self.give_back, |call| {
-                call.key(self.key(charge.key));
+                call.key(self.key(charge));
                 call.arg(kind).arg(cost).arg(charge.hits).arg(charge.lease);
             })
             .await;
@@ -296,7 +296,7 @@ impl Shared {
                 call.arg(mode);
                 for charge in &distinct {
                     let (kind, [one, two, three], logs_rejected) = parameters(charge.algorithm);
-                    call.key(self.key(charge.key));
+                    call.key(self.key(charge));
                     call.arg(kind).arg(one).arg(two).arg(three).arg(charge.hits);
                     call.arg(charge.lease).arg(u8::from(charge.shadow));
                     call.arg(u8::from(logs_rejected));
@@ -311,8 +311,10 @@ impl Shared {
         Ok(places.into_iter().zip(charges).map(answer).collect())
     }
 
-    fn key(&self, key: u64) -> String {
-        format!("{}{key:016x}", self.prefix)
+    /// With the kind of its value: a rule that changes its algorithm counts anew.
+    fn key(&self, charge: &Charge<'_>) -> String {
+        let (kind, ..) = parameters(charge.algorithm);
+        format!("{}{kind}:{:016x}", self.prefix, charge.key)
     }
 }
 

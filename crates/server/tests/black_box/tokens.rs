@@ -68,6 +68,11 @@ fn body_of(method: &str, path: &str) -> String {
         path if path.ends_with("/domains") || path.ends_with("/blocklist") => {
             json!({ "host": "example.com" })
         }
+        "/limiter/deferred/claim" => json!({}),
+        path if path.starts_with("/limiter/rules") => return String::new(),
+        path if path.starts_with("/limiter") => {
+            json!({ "domain": "d", "descriptors": [{ "entries": [{ "key": "k" }] }] })
+        }
         path if path.starts_with("/shortener/shorturls/") => json!({ "title": "anything" }),
         path if path.starts_with("/shortener") => json!({ "longUrl": "https://example.com/" }),
         _ => return String::new(),

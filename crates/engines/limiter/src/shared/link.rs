@@ -12,7 +12,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use kit::telemetry::metrics::{Counter, Gauge, Metrics};
 use redis::aio::MultiplexedConnection;
-use redis::{Client, FromRedisValue, Script, ScriptInvocation};
+use redis::{AsyncConnectionConfig, Client, FromRedisValue, Script, ScriptInvocation};
 use thiserror::Error;
 
 /// How often a store that is down is tried.
@@ -98,7 +98,9 @@ impl Link {
     async fn connect(&self) -> Result<Vec<MultiplexedConnection>, StoreError> {
         let mut lanes = Vec::with_capacity(self.settings.connections);
         for _ in 0..self.settings.connections.max(1) {
-            let connecting = self.client.get_multiplexed_async_connection();
+            // Its own limit on answers is half a second, whatever ours is.
+            let config = AsyncConnectionConfig::new().set_response_timeout(None);
+            let connecting = self.client.get_multiplexed_async_connection_with_config(&config);
             let connected = tokio::time::timeout(CONNECT_TIMEOUT, connecting).await;
             let mut lane = connected.map_err(|_| StoreError::Slow(CONNECT_TIMEOUT))??;
             let ping = redis::cmd("PING");
@@ -145,6 +147,14 @@ impl Link {
     }
 
     fn note_failure(&self, error: &StoreError) {
+        // An error that the store itself answers with concerns one call.
+        if let StoreError::Failed(error) = error
+            && error.code().is_some()
+            && !error.is_unrecoverable_error()
+        {
+            tracing::warn!(%error, "the shared store of the limiter refused a decision");
+            return;
+        }
         if self.is_up.swap(false, Ordering::Relaxed) {
             self.down.inc();
             tracing::error!(%error, "the shared store of the limiter is down; rules go their way");

@@ -27,7 +27,8 @@ async fn instance(store: &str, secret: &str, instances: u32) -> House {
         section.store = store;
         section.store_secret = secret;
         section.store_instances = instances;
-        section.store_timeout_ms = 2_000;
+        // A machine that is busy with other tests must not look like a store that is down.
+        section.store_timeout_ms = 20_000;
     })
 }
 
@@ -86,10 +87,10 @@ async fn three_instances_admit_one_limit() {
         for task in tasks {
             task.await.unwrap();
         }
-        assert_eq!(admitted.load(Ordering::Relaxed), 500, "{algorithm}");
         let failures =
             houses.iter().map(|house| house.metric("backplane_limiter_store_failures_total"));
-        assert_eq!(failures.sum::<f64>(), 0.0);
+        assert_eq!(failures.sum::<f64>(), 0.0, "{algorithm}: the store was not asked");
+        assert_eq!(admitted.load(Ordering::Relaxed), 500, "{algorithm}");
     }
 }
 
