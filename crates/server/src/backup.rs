@@ -69,18 +69,20 @@ pub fn make(
     data_dir::mark(&unfinished).map_err(refused)?;
     let manifest = seal(&unfinished, taken_at).map_err(refused)?;
     fs::rename(&unfinished, to).map_err(refused)?;
+    if let Some(above) = to.parent() {
+        files::flush_folder(above).map_err(refused)?;
+    }
     Ok(manifest)
 }
 
 fn seal(backup: &Path, taken_at: String) -> io::Result<Manifest> {
     let entries = files::walk(backup)?.into_iter().map(|file| {
         let (bytes, crc32) = sum(&file)?;
-        File::open(&file)?.sync_all()?;
         Ok(Entry { path: file.strip_prefix(backup).unwrap_or(&file).to_owned(), bytes, crc32 })
     });
     let manifest = Manifest { taken_at, files: entries.collect::<io::Result<_>>()? };
     fs::write(backup.join(MANIFEST), serde_json::to_vec_pretty(&manifest)?)?;
-    files::flush_folder(backup)?;
+    files::flush_snapshot(backup)?;
     Ok(manifest)
 }
 

@@ -128,7 +128,7 @@ impl Generator {
     /// [`Pause`].
     pub fn take(&self, now: u64, wanted: u64) -> Result<Run, Pause> {
         let ids_a_ms = self.layout.ids_a_ms();
-        self.issue(now, |place| wanted.clamp(1, ids_a_ms - place % ids_a_ms))
+        self.issue(now, |place| wanted.clamp(1, ids_a_ms - (place & (ids_a_ms - 1))))
     }
 
     /// As [`Generator::take`], but all of `wanted` or none: from the next millisecond when this one
@@ -139,7 +139,7 @@ impl Generator {
     pub fn take_all(&self, now: u64, wanted: u64) -> Result<Run, Pause> {
         let ids_a_ms = self.layout.ids_a_ms();
         self.issue(now, |place| {
-            let left = ids_a_ms - place % ids_a_ms;
+            let left = ids_a_ms - (place & (ids_a_ms - 1));
             if wanted <= left { wanted.max(1) } else { 0 }
         })
     }

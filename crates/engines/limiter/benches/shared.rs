@@ -14,7 +14,6 @@ use kit::entropy::Entropy;
 use kit::sql::{Db, Durability, OpenOptions};
 use kit::system::{Ctx, System};
 use limiter::model::{Descriptor, Request};
-use limiter::rules::RuleFile;
 use limiter::service::Limiter;
 use limiter::{Limiters, Section};
 
@@ -55,6 +54,13 @@ async fn open(store: &str, folder: &std::path::Path, algorithm: &str) -> Arc<Lim
     section.store_connections = CONNECTIONS as u32;
     section.store_timeout_ms = 1_000;
     let system = Limiters::new(section.check().expect("settings"));
+    let rules = folder.join(algorithm).join("rules");
+    std::fs::create_dir_all(&rules).expect("a folder");
+    let text = format!(
+        "domain: d\ndescriptors:\n  - key: k\n    rate_limit: {{unit: day, requests_per_unit: \
+         1000000, algorithm: {algorithm}}}\n"
+    );
+    std::fs::write(rules.join("a.yaml"), text).expect("a rule file");
     let path = folder.join(format!("{algorithm}.db"));
     let options =
         OpenOptions { path, migrations: Limiters::MIGRATIONS, durability: Durability::Buffered };
@@ -70,13 +76,7 @@ async fn open(store: &str, folder: &std::path::Path, algorithm: &str) -> Arc<Lim
         workers: Default::default(),
     };
     let opened = tokio::task::spawn_blocking(move || system.open(ctx)).await;
-    let limiter = opened.expect("no panic").expect("it opens");
-    let text = format!(
-        "domain: d\ndescriptors:\n  - key: k\n    rate_limit: {{unit: day, requests_per_unit: \
-         1000000, algorithm: {algorithm}}}\n"
-    );
-    limiter.rules.take(vec![RuleFile { name: "a.yaml".to_owned(), text }]).expect("rules");
-    limiter
+    opened.expect("no panic").expect("it opens")
 }
 
 async fn decisions(limiter: &Arc<Limiter>) -> f64 {

@@ -99,6 +99,7 @@ pub fn backup(args: BackupArgs) -> Result<(), CommandError> {
 /// Makes a data directory from a backup, checked on the way.
 pub fn restore(args: &RestoreArgs) -> Result<(), CommandError> {
     let manifest = backup::restore(&args.from, &args.data)?;
+    files::flush_snapshot(&args.data)?;
     let (files, taken_at) = (manifest.files.len(), manifest.taken_at);
     say(&format!("{}: {files} files as of {taken_at}", args.data.display()))
 }
