@@ -90,7 +90,12 @@ fn the_length_is_bounded_in_bytes() {
 
 #[test]
 fn own_hosts_are_loops_whatever_the_spelling() {
-    for text in ["http://go.example/x", "https://GO.example:8443/x", "https://go.example./"] {
+    for text in [
+        "http://go.example/x",
+        "https://GO.example:8443/x",
+        "https://go.example./",
+        "http://go.example../",
+    ] {
         assert!(matches!(parse(text), Err(TargetRefusal::SelfLoop(_))), "{text}");
     }
     assert!(parse("https://not-go.example/").is_ok());
@@ -99,7 +104,14 @@ fn own_hosts_are_loops_whatever_the_spelling() {
 
 #[test]
 fn blocked_hosts_block_what_is_below_them() {
-    for host in ["evil.example", "a.b.EVIL.example", "phish.test.", "203.0.113.9", "3405803785"] {
+    for host in [
+        "evil.example",
+        "a.b.EVIL.example",
+        "phish.test.",
+        "a.evil.example..",
+        "203.0.113.9",
+        "3405803785",
+    ] {
         let refusal = parse(&format!("https://{host}/"));
         assert!(matches!(refusal, Err(TargetRefusal::Blocked(_))), "{host}: {refusal:?}");
     }
