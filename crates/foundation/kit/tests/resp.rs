@@ -20,6 +20,7 @@ use kit::system::{Ctx, OpenError, Rooms, System};
 use kit::telemetry::metrics::Metrics;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+use tokio::sync::Semaphore;
 
 struct Tallies;
 
@@ -37,7 +38,12 @@ impl System for Tallies {
     }
 }
 
-struct TallyCommands;
+/// `WAIT` adds a permit to `entered` and is answered for one of `leave`.
+#[derive(Clone)]
+struct TallyCommands {
+    entered: Arc<Semaphore>,
+    leave: Arc<Semaphore>,
+}
 
 impl Commands for TallyCommands {
     type System = Tallies;
@@ -55,9 +61,10 @@ impl Commands for TallyCommands {
             "INCR" => reply.integer(caller.room.0.fetch_add(1, Ordering::Relaxed) + 1),
             "BIG" => reply.bulk(&vec![b'x'; command.arg(0).len() * 1_000]),
             _ => {
-                let mut later = Reply::new(reply.version());
+                let (mut later, gate) = (Reply::new(reply.version()), self.clone());
                 return Ran::Later(Box::pin(async move {
-                    tokio::time::sleep(Duration::from_millis(20)).await;
+                    gate.entered.add_permits(1);
+                    gate.leave.acquire().await.unwrap().forget();
                     later.simple("waited");
                     later
                 }));
@@ -71,6 +78,7 @@ struct Server {
     address: SocketAddr,
     trigger: DrainTrigger,
     faults: Arc<Faults>,
+    gate: TallyCommands,
     _dir: tempfile::TempDir,
 }
 
@@ -93,13 +101,15 @@ async fn start(bind_to: Bind, anonymous: bool) -> Server {
     let credentials = AuthSettings { mode: Mode::Dev, anonymous };
     let auth = Auth::open(db.unwrap(), Clock::system(), Entropy::machine(), credentials);
     let door = Door { rooms, auth, hosts: Arc::new(Hosts::default()) };
-    let resp = Resp::new(door, TallyCommands, &metrics.red("tally", "resp"));
+    let closed = || Arc::new(Semaphore::new(0));
+    let gate = TallyCommands { entered: closed(), leave: closed() };
+    let resp = Resp::new(door, gate.clone(), &metrics.red("tally", "resp"));
     let (trigger, drain) = Drain::new();
     let faults = Arc::new(Faults::new(1));
     let bound = bind(&bind_to).await.unwrap().with_faults(Arc::clone(&faults));
     let address = bound.address();
     drop(bound.serve(resp, None, drain));
-    Server { address, trigger, faults, _dir: dir }
+    Server { address, trigger, faults, gate, _dir: dir }
 }
 
 struct Client(TcpStream);
@@ -134,6 +144,7 @@ impl Client {
 async fn a_pipeline_is_answered_in_order() {
     let server = start(Bind::default(), true).await;
     let mut client = Client::connect(&server).await;
+    server.gate.leave.add_permits(1);
     client.says("INCR a\r\nWAIT\r\nincr a\r\n", ":1\r\n+waited\r\n:2\r\n").await;
     client.says("*2\r\n$4\r\nIN", "").await;
     client.says("CR\r\n$1\r\na\r\n*1\r\n$4\r\nPING\r\n", ":3\r\n+PONG\r\n").await;
@@ -219,11 +230,13 @@ async fn a_drain_lets_a_command_finish_and_ends_those_at_rest() {
     let server = start(Bind::default(), true).await;
     let (mut busy, mut idle) = (Client::connect(&server).await, Client::connect(&server).await);
     idle.says("PING\r\n", "+PONG\r\n").await;
-    busy.says("PING\r\nWAIT\r\n", "+PONG\r\n").await;
+    busy.says("WAIT\r\n", "").await;
+    server.gate.entered.acquire().await.unwrap().forget();
     let drained = tokio::spawn(server.trigger.drain(Duration::from_secs(10)));
+    idle.is_closed().await;
+    server.gate.leave.add_permits(1);
     busy.hears("+waited\r\n").await;
     busy.is_closed().await;
-    idle.is_closed().await;
     assert_eq!(drained.await.unwrap(), 0, "none was cut off");
 }
 

@@ -323,7 +323,11 @@ async fn forks_amid_checkpoints_are_whole_and_stay_so() {
         .collect();
     let mut forks = Vec::new();
     for number in 0..FORKS {
-        tokio::time::sleep(Duration::from_millis(60)).await;
+        // A log is due to be moved after a few hundred of these, so forks meet every state of it.
+        let due = acknowledged.load(Ordering::Relaxed) + 400;
+        while acknowledged.load(Ordering::Relaxed) < due {
+            tokio::task::yield_now().await;
+        }
         let path = dir.path().join(format!("fork-{number}.db"));
         let before = acknowledged.load(Ordering::Relaxed);
         fork(&store, &path);

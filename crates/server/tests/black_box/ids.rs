@@ -3,14 +3,10 @@
 use std::collections::HashSet;
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpStream;
-use std::time::Duration;
 
 use serde_json::json;
 
-use crate::support::{Launch, Server, backplane, fresh_database};
-
-/// Longer than a generator's lease of ten seconds.
-const PAST_A_LEASE: Duration = Duration::from_secs(11);
+use crate::support::{Launch, Server, backplane, eventually, fresh_database};
 
 /// A client of RESP, as bare as can be.
 struct Resp(BufReader<TcpStream>);
@@ -44,7 +40,7 @@ impl Resp {
 fn kills_in_a_storm_of_ids_repeat_none() {
     let data = tempfile::tempdir().unwrap();
     let mut seen = HashSet::new();
-    for round in 0..10_u64 {
+    for round in 0..10 {
         let server = Launch::dev().data(data.path()).set("data.durability=flush").start();
         let mut clients = [Resp::connect(&server), Resp::connect(&server)];
         for client in &mut clients {
@@ -54,7 +50,10 @@ fn kills_in_a_storm_of_ids_repeat_none() {
             // Sent, and the answers on their way when the process dies.
             client.0.get_mut().write_all("INCR ids\r\n".repeat(2_000).as_bytes()).unwrap();
         }
-        std::thread::sleep(Duration::from_millis(round * 3));
+        // Each time after more of them have come.
+        for _ in 0..round * 150 {
+            assert!(seen.insert(clients[0].reply().unwrap().unwrap()), "twice");
+        }
         server.kill();
         for client in &mut clients {
             while let Some(id) = client.reply() {
@@ -95,7 +94,7 @@ fn a_process_that_stood_still_past_its_lease_makes_nothing_more_there() {
     assert!(refused.contains("data centre 0 machine 7 is leased until"), "{refused}");
     assert!(refused.contains("ids.machine"), "{refused}");
     first.signal("STOP");
-    std::thread::sleep(PAST_A_LEASE);
+    eventually("the lease has run out", || database.all_past("worker", "leased_until"));
     let second = launch().data(data.path()).set("shortener.server=b").start();
     let mut of_second = Resp::connect(&second);
     assert!(keep(of_second.increments(500)).is_empty());

@@ -3,7 +3,7 @@ use std::time::Duration;
 use ids::model::IdError;
 use kit::clock::Clock;
 
-use super::support::{noon, open, open_with, sqlite};
+use super::support::{noon, open, open_with, sqlite, waits};
 
 /// A4, A5, through the service: what cannot be waited for is refused, and time helps.
 #[tokio::test]
@@ -15,14 +15,10 @@ async fn a_clock_that_stands_has_4096_ids() {
         let id = ids.next_id().await.unwrap();
         assert_eq!(ids.decode(id).sequence, sequence);
     }
-    let waiting = tokio::spawn({
-        let ids = ids.clone();
-        async move { ids.next_id().await }
-    });
-    tokio::time::sleep(Duration::from_millis(50)).await;
-    assert!(!waiting.is_finished(), "it waits");
+    let mut waiting = Box::pin(ids.next_id());
+    assert!(waits(&mut waiting).await);
     clock.advance(Duration::from_millis(1));
-    let id = waiting.await.unwrap().unwrap();
+    let id = waiting.await.unwrap();
     assert_eq!(ids.decode(id).sequence, 0);
     ids.next_ids(4_095).await.unwrap();
     assert!(matches!(ids.next_id().await, Err(IdError::ClockStands)));

@@ -4,7 +4,7 @@ use std::time::Duration;
 use kit::clock::Clock;
 use kit::entropy::Entropy;
 
-use super::support::{before_noon, machine, noon, open, open_with, sqlite};
+use super::support::{before_noon, machine, noon, open, open_with, sqlite, waits};
 
 /// A7: killed, and started again at once with the clock a second earlier. Nothing tells the store
 /// of the end: dropping an instance is what `kill -9` leaves behind.
@@ -34,14 +34,10 @@ async fn a_restart_at_a_fixed_place_waits_for_its_mark() {
     drop(first);
     let clock = Clock::frozen(noon());
     let second = open_with(&db, &clock, machine(7)).await.unwrap();
-    let waiting = tokio::spawn({
-        let second = second.clone();
-        async move { second.next_id().await }
-    });
-    tokio::time::sleep(Duration::from_millis(50)).await;
-    assert!(!waiting.is_finished());
+    let mut waiting = Box::pin(second.next_id());
+    assert!(waits(&mut waiting).await);
     clock.advance(Duration::from_millis(2_001));
-    let next = waiting.await.unwrap().unwrap();
+    let next = waiting.await.unwrap();
     assert!(next > last);
     let behind = second.decode(next).time_ms - second.decode(last).time_ms;
     assert_eq!(behind, 2_001, "after what may have been issued, and no later");

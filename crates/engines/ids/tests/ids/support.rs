@@ -1,6 +1,8 @@
 //! Instances as the house opens them.
 
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use ids::{IdGenerators, Ids, Section};
@@ -71,4 +73,10 @@ pub(crate) async fn open_with(
 /// The place of machine `machine` in the first data centre.
 pub(crate) fn machine(machine: i64) -> impl Fn(&mut Section) {
     move |section| (section.datacenter, section.machine) = (0, machine)
+}
+
+/// Whether `work` has gone as far as it can and waits. Nothing else runs meanwhile, so nothing but a
+/// clock can let it go on.
+pub(crate) async fn waits<F: Future>(work: &mut Pin<Box<F>>) -> bool {
+    std::future::poll_fn(|context| Poll::Ready(work.as_mut().poll(context).is_pending())).await
 }

@@ -61,6 +61,18 @@ impl Database {
         &self.url
     }
 
+    /// Something once every `column` of `table`, a time, is past in whichever schema has it.
+    pub(crate) fn all_past(&self, table: &str, column: &str) -> Option<()> {
+        let mut client = Client::connect(&self.url, NoTls).unwrap();
+        let schemas = "SELECT table_schema FROM information_schema.tables WHERE table_name = $1";
+        let schema: String = client.query_one(schemas, &[&table]).unwrap().get(0);
+        let latest = format!(
+            "SELECT max({column}) < extract(epoch FROM clock_timestamp()) * 1000000
+             FROM {schema}.{table}"
+        );
+        client.query_one(&latest, &[]).unwrap().get::<_, bool>(0).then_some(())
+    }
+
     pub(crate) fn address(&self) -> SocketAddr {
         self.host_and_port().to_socket_addrs().unwrap().next().unwrap()
     }
