@@ -14,7 +14,6 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::model::IdError;
-use crate::permutation::Permutation;
 use crate::service::{ADMIN, Ids, READ};
 use crate::system::IdGenerators;
 use crate::text::{self, Form};
@@ -97,23 +96,20 @@ async fn with_scope(
 
 /// How ids are to be written.
 struct Writing {
+    ids: Arc<Ids>,
     form: Form,
     kind: Option<String>,
-    facade: Option<Permutation>,
+    public: bool,
 }
 
 impl Writing {
-    fn of(ids: &Ids, query: &IdQuery) -> Result<Self, IdError> {
+    fn of(ids: &Arc<Ids>, query: IdQuery) -> Result<Self, IdError> {
         let form = form_of(query.form.as_deref())?.unwrap_or(Form::Decimal);
-        let facade = query.public.then_some(ids.facade);
-        Ok(Self { form, kind: query.kind.clone(), facade })
+        Ok(Self { ids: Arc::clone(ids), form, kind: query.kind, public: query.public })
     }
 
     fn write(&self, id: u64) -> Result<String, IdError> {
-        let id = match &self.facade {
-            Some(facade) => facade.hide(id).ok_or_else(|| IdError::NoId(id.to_string()))?,
-            None => id,
-        };
+        let id = if self.public { self.ids.hide(id)? } else { id };
         match &self.kind {
             Some(kind) => text::write_typed(kind, id),
             None => Ok(self.form.write(id)),
@@ -139,7 +135,7 @@ fn form_of(name: Option<&str>) -> Result<Option<Form>, IdError> {
     responses((status = 200, description = "The id", body = IdAnswer))
 )]
 async fn one(Maker(ids): Maker, Query(query): Query<IdQuery>) -> Result<Json<IdAnswer>, Problem> {
-    let writing = Writing::of(&ids, &query)?;
+    let writing = Writing::of(&ids, query)?;
     Ok(Json(IdAnswer { id: writing.write(ids.next_id().await?)? }))
 }
 
@@ -158,7 +154,7 @@ async fn many(
     Query(CountQuery { count }): Query<CountQuery>,
     Query(query): Query<IdQuery>,
 ) -> Result<Json<IdsAnswer>, Problem> {
-    let writing = Writing::of(&ids, &query)?;
+    let writing = Writing::of(&ids, query)?;
     let runs = ids.next_ids(count).await?;
     let all = runs.into_iter().flat_map(|run| run.first..run.first + run.count);
     let ids = all.map(|id| writing.write(id)).collect::<Result<_, _>>()?;

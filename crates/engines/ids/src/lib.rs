@@ -6,7 +6,7 @@
 //! - [`service`]: the verbs. [`http`], [`resp`]: the doors; [`fast`] the short way in;
 //!   [`port`] answers other systems.
 //! - [`uuid`]: 128-bit ids. [`ticket`]: small numbers from a row, alone or by steps.
-//! - [`reading`]: what ids of others say. [`text`], [`permutation`]: what ours look like outside.
+//! - [`reading`]: what ids of others say. [`text`]: what ours look like.
 //!
 //! An id is never made twice: a generator issues only in milliseconds that its row in the registry
 //! gives to it alone, and that row is written ahead of use.
@@ -16,7 +16,6 @@ pub mod generator;
 pub mod http;
 pub mod layout;
 pub mod model;
-pub mod permutation;
 pub mod port;
 pub mod reading;
 pub mod registry;

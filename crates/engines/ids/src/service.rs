@@ -5,11 +5,11 @@ use std::sync::Arc;
 use kit::auth::{Kind, Principal};
 use kit::clock::{Clock, Timestamp};
 use kit::sql::{Db, SqlError};
+use structures::permutation::Permutation;
 
 use crate::generator::{Grant, Pause, Run};
 use crate::layout::{Layout, Parts, Worker};
 use crate::model::IdError;
-use crate::permutation::Permutation;
 use crate::reading::{self, Reading};
 use crate::registry::{self, WorkerRow};
 use crate::seat::{Seat, now_ms};
@@ -213,7 +213,7 @@ impl Ids {
     /// # Errors
     /// [`IdError::NoId`] from 2^63 on.
     pub fn hide(&self, id: u64) -> Result<u64, IdError> {
-        self.facade.hide(id).ok_or_else(|| IdError::NoId(format!("{id} has no public face")))
+        self.facade.apply(id).ok_or_else(|| IdError::NoId(format!("{id} has no public face")))
     }
 
     /// The id behind a public face.
@@ -221,7 +221,7 @@ impl Ids {
     /// # Errors
     /// [`IdError::NoId`] from 2^63 on.
     pub fn reveal(&self, face: u64) -> Result<u64, IdError> {
-        self.facade.reveal(face).ok_or_else(|| IdError::NoId(format!("{face} is no public face")))
+        self.facade.invert(face).ok_or_else(|| IdError::NoId(format!("{face} is no public face")))
     }
 
     /// The id that `text` is in one of our own forms, or as `TYPE_...`.

@@ -4,14 +4,17 @@ use std::sync::Arc;
 
 use kit::sql::{Migration, SqlError, Tx};
 use kit::system::{Ctx, OpenError, System};
+use structures::permutation::Permutation;
 
 use crate::layout::{Layout, Widths};
-use crate::permutation::Permutation;
 use crate::seat::Seat;
 use crate::service::Ids;
 use crate::settings::Settings;
 use crate::ticket::Tickets;
 use crate::uuid::Makers;
+
+/// Faces are positive signed numbers like the ids they stand for.
+const FACES: u64 = 1 << 63;
 
 /// The id generator as one of the house's systems.
 pub struct IdGenerators {
@@ -54,7 +57,7 @@ impl System for IdGenerators {
             ranges: seat(None),
             makers: Makers::new(ctx.entropy.clone()),
             tickets: Tickets::new(ctx.sql.clone()),
-            facade: Permutation::new(key),
+            facade: Permutation::new(key, FACES),
             sql: ctx.sql,
             clock: ctx.clock,
             settings: Arc::clone(&settings),

@@ -15,6 +15,8 @@
 //! - [`merkle`]: where two copies of a set differ;
 //! - [`vector_clock`]: which of two versions came from the other, if any did.
 //!
+//! Numbers: [`permutation`], which hides their order and leads back.
+//!
 //! This crate knows nothing of any system: no I/O, no clock, no entropy, no threads of its own.
 //! Hashes come from fixed keys or from the caller ([`hash`]), so that what is stored today reads
 //! the same tomorrow. Stored forms begin with a version byte, and reading one never trusts it
@@ -31,6 +33,7 @@ pub mod membership;
 pub mod merkle;
 pub mod modulo;
 pub mod partitions;
+pub mod permutation;
 pub mod ranked_set;
 pub mod rendezvous;
 pub mod ring;
