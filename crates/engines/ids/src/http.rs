@@ -5,10 +5,8 @@ mod wire;
 
 use std::sync::Arc;
 
-use axum::extract::FromRequestParts;
-use http::request::Parts;
 use kit::clock::Timestamp;
-use kit::door::{Caller, Door};
+use kit::door::{Caller, Door, May, Right};
 use kit::http::{Json, Path, Problem, Query};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -39,59 +37,37 @@ pub fn router(door: Door<IdGenerators>) -> OpenApiRouter {
         .with_state(door)
 }
 
-/// A caller that may make ids, known before anything else of its request is looked at.
-struct Maker(Arc<Ids>);
+/// To make ids.
+struct Make;
 
-/// A caller that may look at the generators.
-struct Reader(Arc<Ids>);
+/// To look at the generators.
+struct Read;
 
-/// A caller that may decide for all.
-struct Admin(Arc<Ids>);
+/// To decide for all.
+struct Administer;
 
-impl FromRequestParts<Door<IdGenerators>> for Maker {
-    type Rejection = Problem;
+impl Right for Make {
+    type System = IdGenerators;
 
-    async fn from_request_parts(
-        parts: &mut Parts,
-        door: &Door<IdGenerators>,
-    ) -> Result<Self, Problem> {
-        let Caller { principal, room } = Caller::from_request_parts(parts, door).await?;
-        room.may_make(&principal)?;
-        Ok(Self(room))
+    fn check(caller: &Caller<IdGenerators>) -> Result<(), Problem> {
+        Ok(caller.room.may_make(&caller.principal)?)
     }
 }
 
-impl FromRequestParts<Door<IdGenerators>> for Reader {
-    type Rejection = Problem;
+impl Right for Read {
+    type System = IdGenerators;
 
-    async fn from_request_parts(
-        parts: &mut Parts,
-        door: &Door<IdGenerators>,
-    ) -> Result<Self, Problem> {
-        Ok(Self(with_scope(parts, door, READ).await?))
+    fn check(caller: &Caller<IdGenerators>) -> Result<(), Problem> {
+        Ok(caller.principal.require(READ)?)
     }
 }
 
-impl FromRequestParts<Door<IdGenerators>> for Admin {
-    type Rejection = Problem;
+impl Right for Administer {
+    type System = IdGenerators;
 
-    async fn from_request_parts(
-        parts: &mut Parts,
-        door: &Door<IdGenerators>,
-    ) -> Result<Self, Problem> {
-        Ok(Self(with_scope(parts, door, ADMIN).await?))
+    fn check(caller: &Caller<IdGenerators>) -> Result<(), Problem> {
+        Ok(caller.principal.require(ADMIN)?)
     }
-}
-
-async fn with_scope(
-    parts: &mut Parts,
-    door: &Door<IdGenerators>,
-    scope: &str,
-) -> Result<Arc<Ids>, Problem> {
-    let Caller { principal, room } =
-        Caller::<IdGenerators>::from_request_parts(parts, door).await?;
-    principal.require(scope)?;
-    Ok(room)
 }
 
 /// How ids are to be written.
@@ -134,7 +110,7 @@ fn form_of(name: Option<&str>) -> Result<Option<Form>, IdError> {
     params(IdQuery),
     responses((status = 200, description = "The id", body = IdAnswer))
 )]
-async fn one(Maker(ids): Maker, Query(query): Query<IdQuery>) -> Result<Json<IdAnswer>, Problem> {
+async fn one(May(ids): May<Make>, Query(query): Query<IdQuery>) -> Result<Json<IdAnswer>, Problem> {
     let writing = Writing::of(&ids, query)?;
     Ok(Json(IdAnswer { id: writing.write(ids.next_id().await?)? }))
 }
@@ -150,7 +126,7 @@ async fn one(Maker(ids): Maker, Query(query): Query<IdQuery>) -> Result<Json<IdA
     responses((status = 200, description = "The ids", body = IdsAnswer))
 )]
 async fn many(
-    Maker(ids): Maker,
+    May(ids): May<Make>,
     Query(CountQuery { count }): Query<CountQuery>,
     Query(query): Query<IdQuery>,
 ) -> Result<Json<IdsAnswer>, Problem> {
@@ -172,7 +148,7 @@ async fn many(
     responses((status = 200, description = "The UUIDs", body = IdsAnswer))
 )]
 async fn uuids(
-    Maker(ids): Maker,
+    May(ids): May<Make>,
     Query(query): Query<UuidQuery>,
 ) -> Result<Json<IdsAnswer>, Problem> {
     check_count(&ids, query.count)?;
@@ -193,7 +169,7 @@ async fn uuids(
     responses((status = 200, description = "The ULIDs, rising", body = IdsAnswer))
 )]
 async fn ulids(
-    Maker(ids): Maker,
+    May(ids): May<Make>,
     Query(CountQuery { count }): Query<CountQuery>,
 ) -> Result<Json<IdsAnswer>, Problem> {
     check_count(&ids, count)?;
@@ -217,7 +193,7 @@ fn check_count(ids: &Ids, count: u64) -> Result<(), IdError> {
     responses((status = 201, description = "The range", body = RangeAnswer))
 )]
 async fn lease(
-    Maker(ids): Maker,
+    May(ids): May<Make>,
     Json(request): Json<LeaseRequest>,
 ) -> Result<(http::StatusCode, Json<RangeAnswer>), Problem> {
     let range = ids.lease_range(request.count).await?;
@@ -233,7 +209,7 @@ async fn lease(
     responses((status = 200, description = "The numbers", body = TicketsAnswer))
 )]
 async fn next_ticket(
-    Maker(ids): Maker,
+    May(ids): May<Make>,
     Path(name): Path<String>,
     Query(CountQuery { count }): Query<CountQuery>,
 ) -> Result<Json<TicketsAnswer>, Problem> {
@@ -254,7 +230,7 @@ async fn next_ticket(
     responses((status = 204, description = "It is there"))
 )]
 async fn create_ticket(
-    Maker(ids): Maker,
+    May(ids): May<Make>,
     Path(name): Path<String>,
     Json(request): Json<TicketRequest>,
 ) -> Result<http::StatusCode, Problem> {
@@ -274,7 +250,7 @@ async fn create_ticket(
     responses((status = 200, description = "What it says", body = Decoded))
 )]
 async fn decode(
-    Maker(ids): Maker,
+    May(ids): May<Make>,
     Path(text): Path<String>,
     Query(query): Query<DecodeQuery>,
 ) -> Result<Json<Decoded>, Problem> {
@@ -303,7 +279,7 @@ async fn decode(
     responses((status = 200, description = "The bounds", body = BoundsAnswer))
 )]
 async fn bounds(
-    Maker(ids): Maker,
+    May(ids): May<Make>,
     Query(BoundsQuery { at }): Query<BoundsQuery>,
 ) -> Result<Json<BoundsAnswer>, Problem> {
     let at = match at.parse::<i64>() {
@@ -324,7 +300,7 @@ async fn bounds(
     tag = "ids",
     responses((status = 200, description = "The state", body = StatusAnswer))
 )]
-async fn status(Reader(ids): Reader) -> Result<Json<StatusAnswer>, Problem> {
+async fn status(May(ids): May<Read>) -> Result<Json<StatusAnswer>, Problem> {
     let status = ids.status().await?;
     let workers = status.workers.into_iter().map(WorkerAnswer::of).collect();
     Ok(Json(StatusAnswer {
@@ -345,7 +321,7 @@ async fn status(Reader(ids): Reader) -> Result<Json<StatusAnswer>, Problem> {
     tag = "ids",
     responses((status = 204, description = "Ids are made again"))
 )]
-async fn accept_clock(Admin(ids): Admin) -> http::StatusCode {
+async fn accept_clock(May(ids): May<Administer>) -> http::StatusCode {
     ids.accept_clock();
     http::StatusCode::NO_CONTENT
 }

@@ -12,12 +12,12 @@ use axum::extract::{FromRequestParts, Request};
 use axum::response::IntoResponse;
 use http::{Method, StatusCode, header};
 use kit::clock::Stopwatch;
-use kit::door::Door;
+use kit::door::{Door, May};
 use kit::http::{BoxFuture, Handler, Peer, Problem, Response};
 use kit::telemetry::metrics::{Metrics, Red};
 
 use crate::Limiters;
-use crate::http::Decider;
+use crate::http::Decide;
 use crate::model::{BadRequest, Descriptor, Override, Request as Asked, Ruling, Status, Verdict};
 use crate::rules::Unit;
 use frame::{Code, Failure};
@@ -79,7 +79,7 @@ impl Grpc {
         parts: &mut http::request::Parts,
         body: Body,
     ) -> Result<Response, Failure> {
-        let Decider(asking) = Decider::from_request_parts(parts, &self.door).await?;
+        let May(limiter) = May::<Decide>::from_request_parts(parts, &self.door).await?;
         let body = axum::body::to_bytes(body, frame::MESSAGE_BYTES_MAX).await;
         let body = body.map_err(|_| {
             let text = format!("a message may have at most {} bytes", frame::MESSAGE_BYTES_MAX);
@@ -87,7 +87,7 @@ impl Grpc {
         })?;
         let wire: RateLimitRequest = frame::decode(&body)?;
         let request = asked(&wire);
-        let ruling = asking.limiter.decide(&request).await?;
+        let ruling = limiter.decide(&request).await?;
         Ok(frame::respond(&told(&ruling)))
     }
 }

@@ -6,18 +6,12 @@ mod operate;
 mod rules;
 pub mod wire;
 
-use std::sync::Arc;
-
-use axum::extract::FromRequestParts;
-use http::request::Parts;
-use kit::auth::Principal;
-use kit::door::{Caller, Door};
+use kit::door::{Caller, Door, Right};
 use kit::http::Problem;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::Limiters;
-use crate::service::Limiter;
 
 /// What a principal needs to look at rules and counts.
 pub const READ: &str = "limiter:read";
@@ -45,56 +39,35 @@ pub fn router(door: Door<Limiters>) -> OpenApiRouter {
         .with_state(door)
 }
 
-/// A caller and the limiter of its namespace.
-pub(crate) struct Asking {
-    pub(crate) limiter: Arc<Limiter>,
-    principal: Arc<Principal>,
-}
+/// To have decisions.
+pub(crate) struct Decide;
 
-impl FromRequestParts<Door<Limiters>> for Asking {
-    type Rejection = Problem;
+/// To look at rules and counts.
+pub(crate) struct Read;
 
-    async fn from_request_parts(parts: &mut Parts, door: &Door<Limiters>) -> Result<Self, Problem> {
-        let caller = Caller::<Limiters>::from_request_parts(parts, door).await?;
-        Ok(Self { limiter: caller.room, principal: caller.principal })
+/// To change them, and to see callers.
+pub(crate) struct Administer;
+
+impl Right for Decide {
+    type System = Limiters;
+
+    fn check(caller: &Caller<Limiters>) -> Result<(), Problem> {
+        Ok(caller.room.may_decide(&caller.principal)?)
     }
 }
 
-/// A caller that may have decisions, known before anything else of its request is looked at.
-pub(crate) struct Decider(pub(crate) Asking);
+impl Right for Read {
+    type System = Limiters;
 
-/// A caller that may look at rules and counts.
-pub(crate) struct Reader(Asking);
-
-/// A caller that may change them, and see callers.
-pub(crate) struct Operator(Asking);
-
-impl FromRequestParts<Door<Limiters>> for Decider {
-    type Rejection = Problem;
-
-    async fn from_request_parts(parts: &mut Parts, door: &Door<Limiters>) -> Result<Self, Problem> {
-        let asking = Asking::from_request_parts(parts, door).await?;
-        asking.limiter.may_decide(&asking.principal)?;
-        Ok(Self(asking))
+    fn check(caller: &Caller<Limiters>) -> Result<(), Problem> {
+        Ok(caller.principal.require(READ)?)
     }
 }
 
-impl FromRequestParts<Door<Limiters>> for Reader {
-    type Rejection = Problem;
+impl Right for Administer {
+    type System = Limiters;
 
-    async fn from_request_parts(parts: &mut Parts, door: &Door<Limiters>) -> Result<Self, Problem> {
-        let asking = Asking::from_request_parts(parts, door).await?;
-        asking.principal.require(READ)?;
-        Ok(Self(asking))
-    }
-}
-
-impl FromRequestParts<Door<Limiters>> for Operator {
-    type Rejection = Problem;
-
-    async fn from_request_parts(parts: &mut Parts, door: &Door<Limiters>) -> Result<Self, Problem> {
-        let asking = Asking::from_request_parts(parts, door).await?;
-        asking.principal.require(ADMIN)?;
-        Ok(Self(asking))
+    fn check(caller: &Caller<Limiters>) -> Result<(), Problem> {
+        Ok(caller.principal.require(ADMIN)?)
     }
 }

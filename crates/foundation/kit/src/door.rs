@@ -58,6 +58,35 @@ impl<S: System> FromRequestParts<Door<S>> for Caller<S> {
     }
 }
 
+/// What a caller must be allowed for a kind of requests.
+pub trait Right: Send + Sync + 'static {
+    /// Whose requests.
+    type System: System;
+
+    /// Refuses a caller that may not.
+    ///
+    /// # Errors
+    /// What it is answered with.
+    fn check(caller: &Caller<Self::System>) -> Result<(), Problem>;
+}
+
+/// The instance of a caller that has the right, as an axum extractor: first among a handler's
+/// arguments it refuses others before anything else of their request is looked at.
+pub struct May<R: Right>(pub Arc<<R::System as System>::Instance>);
+
+impl<R: Right> FromRequestParts<Door<R::System>> for May<R> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(
+        parts: &mut Parts,
+        door: &Door<R::System>,
+    ) -> Result<Self, Problem> {
+        let caller = Caller::from_request_parts(parts, door).await?;
+        R::check(&caller)?;
+        Ok(Self(caller.room))
+    }
+}
+
 /// An instance whose answers to writes can be kept for repeats.
 pub trait Stored {
     /// Where they are kept.

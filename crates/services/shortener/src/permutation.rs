@@ -1,8 +1,8 @@
 //! The order of codes is hidden by a keyed permutation of the counter (M11).
 //!
 //! Sequential codes let anyone walk all links. Here the counter goes through a secret
-//! [`Permutation`] first: still one number a link, never a collision, but the next code is not to be
-//! guessed. Losing the key means losing nothing but the inverse.
+//! [`Permutation`] first: still one number a link, never a collision, but the next code is not to
+//! be guessed. Losing the key means losing nothing but the inverse.
 
 use structures::permutation::Permutation;
 

@@ -75,8 +75,8 @@ pub(crate) fn machine(machine: i64) -> impl Fn(&mut Section) {
     move |section| (section.datacenter, section.machine) = (0, machine)
 }
 
-/// Whether `work` has gone as far as it can and waits. Nothing else runs meanwhile, so nothing but a
-/// clock can let it go on.
+/// Whether `work` has gone as far as it can and waits. Nothing else runs meanwhile, so nothing but
+/// a clock can let it go on.
 pub(crate) async fn waits<F: Future>(work: &mut Pin<Box<F>>) -> bool {
     std::future::poll_fn(|context| Poll::Ready(work.as_mut().poll(context).is_pending())).await
 }

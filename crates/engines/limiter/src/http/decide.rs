@@ -2,10 +2,11 @@
 
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
+use kit::door::May;
 use kit::http::{Json, Problem};
 
 use super::wire::{LimitExplanation, LimitRequest, LimitRuling, LimitStatus};
-use super::{Decider, Operator, Reader};
+use super::{Administer, Decide, Read};
 use crate::deferred::DeferError;
 use crate::headers;
 use crate::model::{BadRequest, Ruling, Verdict};
@@ -23,17 +24,17 @@ use crate::model::{BadRequest, Ruling, Verdict};
     )
 )]
 pub(super) async fn decide(
-    Decider(asking): Decider,
+    May(limiter): May<Decide>,
     Json(mut wire): Json<LimitRequest>,
 ) -> Result<Response, Problem> {
     let payload = wire.payload.take();
     let request = wire.request();
-    let ruling = asking.limiter.decide(&request).await?;
+    let ruling = limiter.decide(&request).await?;
     let mut told = LimitRuling::of(&ruling);
     let status = match (ruling.verdict, payload) {
         (Verdict::Ok, _) => StatusCode::OK,
         (Verdict::Queue, Some(payload)) => {
-            let kept = asking.limiter.defer(&request, &ruling, payload.into_bytes()).await;
+            let kept = limiter.defer(&request, &ruling, payload.into_bytes()).await;
             match kept {
                 Ok(id) => {
                     told.queued_as = Some(id);
@@ -70,10 +71,10 @@ fn with_headers(status: StatusCode, told: LimitRuling, ruling: &Ruling) -> Respo
     responses((status = 200, description = "Where the caller stands", body = LimitExplanation))
 )]
 pub(super) async fn explain(
-    Reader(asking): Reader,
+    May(limiter): May<Read>,
     Json(wire): Json<LimitRequest>,
 ) -> Result<Json<LimitExplanation>, Problem> {
-    let statuses = asking.limiter.explain(&wire.request()).await?;
+    let statuses = limiter.explain(&wire.request()).await?;
     Ok(Json(LimitExplanation { statuses: statuses.iter().map(LimitStatus::of).collect() }))
 }
 
@@ -86,7 +87,7 @@ pub(super) async fn explain(
     responses((status = 204, description = "Given back, if it was held"))
 )]
 pub(super) async fn release(
-    Decider(asking): Decider,
+    May(limiter): May<Decide>,
     Json(wire): Json<LimitRequest>,
 ) -> Result<StatusCode, Problem> {
     let lease = wire.lease.ok_or_else(|| Problem::unprocessable("lease: name the lease"))?;
@@ -94,7 +95,7 @@ pub(super) async fn release(
     let mut request = wire.request();
     request.hits = 0;
     request.descriptors.iter_mut().for_each(|descriptor| descriptor.hits = Some(0));
-    asking.limiter.give_back(&request, lease).await?;
+    limiter.give_back(&request, lease).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -107,10 +108,10 @@ pub(super) async fn release(
     responses((status = 204, description = "Given back"))
 )]
 pub(super) async fn refund(
-    Decider(asking): Decider,
+    May(limiter): May<Decide>,
     Json(wire): Json<LimitRequest>,
 ) -> Result<StatusCode, Problem> {
-    asking.limiter.give_back(&wire.request(), 0).await?;
+    limiter.give_back(&wire.request(), 0).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -123,10 +124,10 @@ pub(super) async fn refund(
     responses((status = 204, description = "Forgotten"))
 )]
 pub(super) async fn reset(
-    Operator(asking): Operator,
+    May(limiter): May<Administer>,
     Json(wire): Json<LimitRequest>,
 ) -> Result<StatusCode, Problem> {
-    asking.limiter.reset(&wire.request()).await?;
+    limiter.reset(&wire.request()).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

@@ -1,10 +1,11 @@
 //! Requests kept for later: handed out in their order, and forgotten when they are done.
 
 use http::StatusCode;
+use kit::door::May;
 use kit::http::{Json, Path, Problem};
 
 use super::wire::{LimitClaim, LimitClaimed, LimitQueue, LimitQueues};
-use super::{Decider, Reader};
+use super::{Decide, Read};
 
 /// Take the kept requests whose turn it is: from the first on, as long as their rules admit them.
 #[utoipa::path(
@@ -15,11 +16,11 @@ use super::{Decider, Reader};
     responses((status = 200, description = "To be processed now", body = LimitClaimed))
 )]
 pub(super) async fn claim(
-    Decider(asking): Decider,
+    May(limiter): May<Decide>,
     Json(wire): Json<LimitClaim>,
 ) -> Result<Json<LimitClaimed>, Problem> {
     let count = wire.count.unwrap_or(1);
-    let claimed = asking.limiter.claim(wire.rule.as_deref(), count).await?;
+    let claimed = limiter.claim(wire.rule.as_deref(), count).await?;
     Ok(Json(LimitClaimed { requests: claimed.into_iter().map(Into::into).collect() }))
 }
 
@@ -32,10 +33,10 @@ pub(super) async fn claim(
     responses((status = 204, description = "Forgotten"))
 )]
 pub(super) async fn done(
-    Decider(asking): Decider,
+    May(limiter): May<Decide>,
     Path(id): Path<i64>,
 ) -> Result<StatusCode, Problem> {
-    match asking.limiter.done(id).await? {
+    match limiter.done(id).await? {
         true => Ok(StatusCode::NO_CONTENT),
         false => Err(Problem::not_found(format!("no request waits under {id}"))),
     }
@@ -48,8 +49,8 @@ pub(super) async fn done(
     tag = "deferred",
     responses((status = 200, description = "By rule", body = LimitQueues))
 )]
-pub(super) async fn queues(Reader(asking): Reader) -> Result<Json<LimitQueues>, Problem> {
-    let waiting = asking.limiter.waiting().await?;
+pub(super) async fn queues(May(limiter): May<Read>) -> Result<Json<LimitQueues>, Problem> {
+    let waiting = limiter.waiting().await?;
     let queue = |(rule, waiting)| LimitQueue { rule, waiting };
     Ok(Json(LimitQueues { queues: waiting.into_iter().map(queue).collect() }))
 }

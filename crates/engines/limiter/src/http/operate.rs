@@ -1,12 +1,11 @@
 //! What an operator looks at.
 
-use std::sync::Arc;
-
 use http::StatusCode;
+use kit::door::May;
 use kit::http::{Json, Problem};
 
 use super::wire::{LimitMemory, LimitOffender, LimitOffenders};
-use super::{Operator, Reader};
+use super::{Administer, Read};
 use crate::offenders::OFFENDERS;
 
 /// Callers denied most since the start, of whom a constant number is counted.
@@ -16,8 +15,10 @@ use crate::offenders::OFFENDERS;
     tag = "operate",
     responses((status = 200, description = "The worst first", body = LimitOffenders))
 )]
-pub(super) async fn offenders(Operator(asking): Operator) -> Result<Json<LimitOffenders>, Problem> {
-    let offenders = asking.limiter.offenders(OFFENDERS).into_iter().map(|offender| {
+pub(super) async fn offenders(
+    May(limiter): May<Administer>,
+) -> Result<Json<LimitOffenders>, Problem> {
+    let offenders = limiter.offenders(OFFENDERS).into_iter().map(|offender| {
         let (who, denied, overstated) = (offender.who, offender.denied, offender.overstated);
         LimitOffender { who, denied, overstated }
     });
@@ -31,8 +32,8 @@ pub(super) async fn offenders(Operator(asking): Operator) -> Result<Json<LimitOf
     tag = "operate",
     responses((status = 200, description = "Bytes and callers", body = LimitMemory))
 )]
-pub(super) async fn memory(Reader(asking): Reader) -> Result<Json<LimitMemory>, Problem> {
-    let (bytes, callers) = asking.limiter.memory();
+pub(super) async fn memory(May(limiter): May<Read>) -> Result<Json<LimitMemory>, Problem> {
+    let (bytes, callers) = limiter.memory();
     Ok(Json(LimitMemory { bytes, callers }))
 }
 
@@ -43,8 +44,7 @@ pub(super) async fn memory(Reader(asking): Reader) -> Result<Json<LimitMemory>, 
     tag = "rules",
     responses((status = 204, description = "What the files say is in force"))
 )]
-pub(super) async fn reload(Operator(asking): Operator) -> Result<StatusCode, Problem> {
-    let limiter = Arc::clone(&asking.limiter);
+pub(super) async fn reload(May(limiter): May<Administer>) -> Result<StatusCode, Problem> {
     let reload = move || limiter.rule_files.reload(&limiter.rules);
     match tokio::task::spawn_blocking(reload).await {
         Ok(reloaded) => reloaded.map(|_| StatusCode::NO_CONTENT).map_err(Into::into),

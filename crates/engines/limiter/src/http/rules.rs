@@ -5,12 +5,14 @@ use std::sync::Arc;
 use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
 use http::{StatusCode, header};
+use kit::door::May;
 use kit::http::{Json, Path, Problem, body};
 
 use super::wire::{LimitRehearsal, LimitRule, LimitRules};
-use super::{Asking, Operator, Reader};
+use super::{Administer, Read};
 use crate::rule_files::RuleFilesError;
 use crate::rules::{RuleFile, RuleSet};
+use crate::service::Limiter;
 
 /// The rules in force, with what each decided so far.
 #[utoipa::path(
@@ -19,12 +21,12 @@ use crate::rules::{RuleFile, RuleSet};
     tag = "rules",
     responses((status = 200, description = "In the order of the files", body = LimitRules))
 )]
-pub(super) async fn list(Reader(asking): Reader) -> Result<Json<LimitRules>, Problem> {
-    let rules = &asking.limiter.rules;
+pub(super) async fn list(May(limiter): May<Read>) -> Result<Json<LimitRules>, Problem> {
+    let rules = &limiter.rules;
     Ok(Json(LimitRules {
         rules: rules.load().rules().iter().map(|rule| LimitRule::of(rule)).collect(),
         files: rules.files().into_iter().map(|file| file.name).collect(),
-        refused: asking.limiter.refusal(),
+        refused: limiter.refusal(),
     }))
 }
 
@@ -38,10 +40,10 @@ pub(super) async fn list(Reader(asking): Reader) -> Result<Json<LimitRules>, Pro
                content_type = "application/yaml"))
 )]
 pub(super) async fn show(
-    Reader(asking): Reader,
+    May(limiter): May<Read>,
     Path(file): Path<String>,
 ) -> Result<Response, Problem> {
-    let files = asking.limiter.rules.files();
+    let files = limiter.rules.files();
     let found = files.into_iter().find(|other| other.name == file);
     let found = found.ok_or(RuleFilesError::NotFound(file))?;
     Ok(([(header::CONTENT_TYPE, "application/yaml")], found.text).into_response())
@@ -57,12 +59,11 @@ pub(super) async fn show(
     responses((status = 204, description = "In force"))
 )]
 pub(super) async fn put(
-    Operator(asking): Operator,
+    May(limiter): May<Administer>,
     Path(file): Path<String>,
     request: Request,
 ) -> Result<StatusCode, Problem> {
     let file = RuleFile { name: file, text: text(request).await? };
-    let limiter = Arc::clone(&asking.limiter);
     on_disk(move || limiter.rule_files.put(&limiter.rules, file)).await?;
     Ok(StatusCode::NO_CONTENT)
 }
@@ -76,10 +77,9 @@ pub(super) async fn put(
     responses((status = 204, description = "Removed"))
 )]
 pub(super) async fn remove(
-    Operator(asking): Operator,
+    May(limiter): May<Administer>,
     Path(file): Path<String>,
 ) -> Result<StatusCode, Problem> {
-    let limiter = Arc::clone(&asking.limiter);
     on_disk(move || limiter.rule_files.remove(&limiter.rules, &file)).await?;
     Ok(StatusCode::NO_CONTENT)
 }
@@ -94,11 +94,11 @@ pub(super) async fn remove(
     responses((status = 200, description = "All rules as they would be", body = LimitRules))
 )]
 pub(super) async fn validate(
-    Reader(asking): Reader,
+    May(limiter): May<Read>,
     Path(file): Path<String>,
     request: Request,
 ) -> Result<Json<LimitRules>, Problem> {
-    let (set, files) = candidate(&asking, file, request).await?;
+    let (set, files) = candidate(&limiter, file, request).await?;
     let rules = set.rules().iter().map(|rule| LimitRule::of(rule)).collect();
     Ok(Json(LimitRules { rules, files, refused: None }))
 }
@@ -113,23 +113,22 @@ pub(super) async fn validate(
     responses((status = 200, description = "Then and now", body = LimitRehearsal))
 )]
 pub(super) async fn replay(
-    Reader(asking): Reader,
+    May(limiter): May<Read>,
     Path(file): Path<String>,
     request: Request,
 ) -> Result<Json<LimitRehearsal>, Problem> {
-    let (set, _) = candidate(&asking, file, request).await?;
-    let limiter = Arc::clone(&asking.limiter);
+    let (set, _) = candidate(&limiter, file, request).await?;
     let rehearsed = tokio::task::spawn_blocking(move || limiter.rehearse(&set)).await;
     rehearsed.map(|rehearsal| Json(rehearsal.into())).map_err(Problem::internal)
 }
 
 async fn candidate(
-    asking: &Asking,
+    limiter: &Arc<Limiter>,
     name: String,
     request: Request,
 ) -> Result<(RuleSet, Vec<String>), Problem> {
     let file = RuleFile { name, text: text(request).await? };
-    let limiter = Arc::clone(&asking.limiter);
+    let limiter = Arc::clone(limiter);
     on_disk(move || {
         let files = limiter.rule_files.with(file)?;
         let set = limiter.rules.rehearse(&files)?;
