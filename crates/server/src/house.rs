@@ -13,7 +13,7 @@ use kit::files::{Files, Store};
 use kit::http::{BodyLimit, Http};
 use kit::http::{CorsOrigins, LayerSettings, layers};
 use kit::namespace::{Namespaces, StateSettings};
-use kit::net::{Bound, Drain, DrainTrigger, Tls, bind};
+use kit::net::{Bind, Bound, Drain, DrainTrigger, Tls, bind};
 use kit::sql::{Db, OpenOptions};
 use kit::telemetry::metrics::Metrics;
 use kit::worker::Workers;
@@ -113,10 +113,8 @@ impl House {
 
         // ---- Front doors: all addresses are taken before the first request is answered ----
         let tls = load_tls(settings, &workers)?;
-        let listen = &settings.edge.listen;
-        let edge = bind(&settings.edge.bind("edge", "edge.listen", listen)).await?;
+        let (edge, own) = take_addresses(settings, manner.mode, &mut fronts).await?;
         let edge_address = edge.address();
-        let own = take_addresses(&mut fronts).await?;
         let doors: Arc<[DoorAddress]> = own.iter().map(|(door, ..)| door.clone()).collect();
         let platform = Platform {
             namespaces: Arc::clone(&ground.namespaces),
@@ -282,6 +280,22 @@ fn open_control(settings: &Settings, data: &Path, control: &Files) -> Result<Db,
     Ok(db)
 }
 
+/// The credentials of `dev` are public, so its addresses must not be.
+fn refuse_public(bind: &Bind) -> Result<(), StartError> {
+    let Bind { setting, address, .. } = bind;
+    let host = kit::door::host_without_port(address);
+    let host = host.trim_start_matches('[').trim_end_matches(']');
+    let is_loopback = host == "localhost"
+        || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback());
+    if is_loopback {
+        return Ok(());
+    }
+    Err(StartError::Refused(format!(
+        "{setting} = {address:?}: dev has published credentials and listens on loopback only; use \
+         serve"
+    )))
+}
+
 async fn open_all(namespaces: &Namespaces, fronts: &[Front]) -> Result<(), StartError> {
     for info in namespaces.list()? {
         let namespace = namespaces.get(&info.name)?;
@@ -310,9 +324,18 @@ fn load_tls(settings: &Settings, workers: &Workers) -> Result<Option<Tls>, Start
 /// What serves a listener that has its address.
 type Serve = Box<dyn FnOnce(Bound, Option<Tls>, Drain) + Send>;
 
+/// Those of the edge and of every system's own doors.
 async fn take_addresses(
+    settings: &Settings,
+    mode: Mode,
     fronts: &mut [Front],
-) -> Result<Vec<(DoorAddress, Bound, Serve)>, StartError> {
+) -> Result<(Bound, Vec<(DoorAddress, Bound, Serve)>), StartError> {
+    let edge = settings.edge.bind("edge", "edge.listen", &settings.edge.listen);
+    if mode == Mode::Dev {
+        let own = fronts.iter().flat_map(|front| &front.doors).map(|door| &door.bind);
+        std::iter::once(&edge).chain(own).try_for_each(refuse_public)?;
+    }
+    let edge = bind(&edge).await?;
     let mut taken = Vec::new();
     for front in fronts {
         for door in front.doors.drain(..) {
@@ -322,7 +345,7 @@ async fn take_addresses(
             taken.push((address, bound, door.serve));
         }
     }
-    Ok(taken)
+    Ok((edge, taken))
 }
 
 fn layering(settings: &Settings, metrics: &Metrics) -> Result<LayerSettings, StartError> {

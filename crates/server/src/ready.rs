@@ -8,7 +8,7 @@ use kit::auth::{DEV_ACCESS_KEY, DEV_SECRET_KEY, DEV_TOKEN};
 use serde_json::{Value, json};
 
 use crate::house::House;
-use crate::systems::DoorAddress;
+use crate::systems::{self, DoorAddress};
 
 /// What is written; credentials only in `dev`.
 pub fn document(house: &House, is_dev: bool) -> Value {
@@ -17,9 +17,9 @@ pub fn document(house: &House, is_dev: bool) -> Value {
     let mut document = json!({ "edge": edge, "systems": {} });
     for name in &house.systems {
         document["systems"][name] = json!({ "http": format!("{edge}/{name}") });
-    }
-    if house.systems.contains(&"shortener") {
-        document["systems"]["shortener"]["redirects"] = json!(edge);
+        if let Some((key, _)) = systems::named(name).and_then(|entry| entry.at_root) {
+            document["systems"][name][key] = json!(edge);
+        }
     }
     for DoorAddress { system, key, is_http, address } in house.doors.iter() {
         let address = if *is_http { format!("{scheme}://{address}") } else { address.to_string() };

@@ -15,6 +15,7 @@ use kit::door::Hosts;
 use kit::http::{LayerSettings, Peer};
 use kit::namespace::Namespaces;
 use kit::net::{Bind, Bound, Drain, Tls};
+use kit::resp::{Commands, Resp};
 use kit::sql::{Db, Migration, SqlError};
 use kit::system::AnySystem;
 use kit::telemetry::metrics::Metrics;
@@ -35,6 +36,11 @@ pub struct Entry {
     pub violations: fn(&Db) -> Violations,
     /// What `dev` sets beside the defaults.
     pub dev_settings: &'static [&'static str],
+    /// The settings of addresses that `dev` opens, with their ports; any free one under
+    /// `--ports auto`.
+    pub dev_ports: &'static [(&'static str, u16)],
+    /// What answers at the root of the edge too: its key in the ready file, and how a path looks.
+    pub at_root: Option<(&'static str, &'static str)>,
     wire: fn(&Wiring<'_>) -> Result<Front, String>,
 }
 
@@ -81,6 +87,21 @@ pub struct OwnDoor {
     /// Whether it is shown as a URL or as host and port.
     pub is_http: bool,
     pub serve: Box<dyn FnOnce(Bound, Option<Tls>, Drain) + Send>,
+}
+
+/// Redis clients keep connections in pools, and expect them to be there after an hour.
+const RESP_IDLE_MS: u64 = 3_600_000;
+
+impl OwnDoor {
+    /// For Redis clients.
+    fn resp<C: Commands>(bind: Bind, resp: Resp<C>) -> Self {
+        Self {
+            key: "resp",
+            bind: Bind { idle_timeout_ms: RESP_IDLE_MS, ..bind },
+            is_http: false,
+            serve: Box::new(|bound, tls, drain| drop(bound.serve(resp, tls, drain))),
+        }
+    }
 }
 
 /// Where a system answers.

@@ -32,22 +32,18 @@ pub fn dev(args: DevArgs) -> Result<(), CommandError> {
     let mut defaults = vec!["telemetry.log_levels=warn".to_owned()];
     let dev_settings = SYSTEMS.iter().flat_map(|entry| entry.dev_settings);
     defaults.extend(dev_settings.map(|setting| (*setting).to_owned()));
+    defaults.extend(dev_ports(|port| port));
     if args.data.is_none() {
         defaults.push("data.durability=buffered".to_owned());
     }
     let mut flags = vec![format!("data.dir={}", dir.display())];
     if args.ports == Ports::Auto {
         flags.push("edge.listen=127.0.0.1:0".to_owned());
-        let with_port = SYSTEMS.iter().flat_map(|entry| entry.dev_settings).filter_map(|setting| {
-            let (key, _) = setting.split_once('=')?;
-            key.ends_with("listen").then(|| format!("{key}=127.0.0.1:0"))
-        });
-        flags.extend(with_port);
+        flags.extend(dev_ports(|_| 0));
     }
     flags.extend(args.settings.iter().cloned());
     let layers = layered(&Sources { file: None, defaults, flags })?;
     let settings = Settings { only: args.only.clone(), ..Settings::read(&layers)? };
-    refuse_public(&settings)?;
     let manner = Manner { mode: Mode::Dev, open_all: args.data.is_some() || args.from.is_some() };
     run(&settings, manner, args.ready_file.as_deref())
 }
@@ -67,28 +63,9 @@ pub fn serve(args: ServeArgs) -> Result<(), CommandError> {
     run(&settings, manner, args.ready_file.as_deref())
 }
 
-/// The credentials of `dev` are public, so its addresses must not be.
-fn refuse_public(settings: &Settings) -> Result<(), CommandError> {
-    let listens = [
-        ("edge.listen", &settings.edge.listen),
-        ("shortener.listen", &settings.shortener.listen),
-        ("ids.resp_listen", &settings.ids.resp_listen),
-        ("limiter.grpc_listen", &settings.limiter.grpc_listen),
-        ("limiter.resp_listen", &settings.limiter.resp_listen),
-    ];
-    for (setting, address) in listens {
-        let host = kit::door::host_without_port(address);
-        let host = host.trim_start_matches('[').trim_end_matches(']');
-        let is_loopback = host == "localhost"
-            || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback());
-        if !address.is_empty() && !is_loopback {
-            return Err(CommandError::Refused(format!(
-                "{setting} = {address:?}: dev has published credentials and listens on loopback \
-                 only; use serve"
-            )));
-        }
-    }
-    Ok(())
+fn dev_ports(port: fn(u16) -> u16) -> impl Iterator<Item = String> {
+    let all = SYSTEMS.iter().flat_map(|entry| entry.dev_ports);
+    all.map(move |(setting, usual)| format!("{setting}=127.0.0.1:{}", port(*usual)))
 }
 
 fn run(settings: &Settings, manner: Manner, ready_file: Option<&Path>) -> Result<(), CommandError> {

@@ -11,6 +11,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::{Operator, Platform};
+use crate::systems;
 
 /// The process answers.
 #[utoipa::path(get, path = "/healthz", tag = "platform",
@@ -188,8 +189,8 @@ fn doors(platform: &Platform, name: &str) -> Vec<DoorAnswer> {
         return vec![DoorAnswer { name: "console", url: format!("{base}/") }, api];
     }
     let mut doors = vec![DoorAnswer { name: "api", url: format!("{base}/{name}") }];
-    if name == "shortener" {
-        doors.push(DoorAnswer { name: "redirects", url: format!("{base}/{{code}}") });
+    if let Some((key, path)) = systems::named(name).and_then(|entry| entry.at_root) {
+        doors.push(DoorAnswer { name: key, url: format!("{base}{path}") });
     }
     for door in platform.doors.iter().filter(|door| door.system == name) {
         doors.push(match door.is_http {

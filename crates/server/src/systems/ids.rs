@@ -9,22 +9,20 @@ use ids::resp::IdCommands;
 use ids::{IdGenerators, fast, registry};
 use kit::door::Door;
 use kit::http::Peer;
-use kit::net::Bind;
 use kit::resp::Resp;
 use kit::sql::Db;
 use kit::system::{Rooms, System};
 
 use super::{Entry, Fast, Front, OwnDoor, Violations, Wiring};
 
-/// Redis clients keep connections in pools, and expect them to be there after an hour.
-const RESP_IDLE_MS: u64 = 3_600_000;
-
 pub const ENTRY: Entry = Entry {
     name: IdGenerators::NAME,
     what: "unique ids     http: /ids at the edge; resp: ids.resp_listen (6381 in dev)",
     migrations: IdGenerators::MIGRATIONS,
     violations,
-    dev_settings: &["ids.anonymous=true", "ids.resp_listen=127.0.0.1:6381"],
+    dev_settings: &["ids.anonymous=true"],
+    dev_ports: &[("ids.resp_listen", 6381)],
+    at_root: None,
     wire,
 };
 
@@ -48,13 +46,7 @@ fn wire(wiring: &Wiring<'_>) -> Result<Front, String> {
         listen => {
             let red = wiring.metrics.red(IdGenerators::NAME, "resp");
             let resp = Resp::new(door.clone(), IdCommands, &red);
-            let bind = wiring.bind("ids resp", "ids.resp_listen", listen);
-            vec![OwnDoor {
-                key: "resp",
-                bind: Bind { idle_timeout_ms: RESP_IDLE_MS, ..bind },
-                is_http: false,
-                serve: Box::new(|bound, tls, drain| drop(bound.serve(resp, tls, drain))),
-            }]
+            vec![OwnDoor::resp(wiring.bind("ids resp", "ids.resp_listen", listen), resp)]
         }
     };
     Ok(Front {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use kit::auth::Auth;
 use kit::door::Door;
-use kit::net::Bind;
+use kit::http::Http;
 use kit::resp::Resp;
 use kit::sql::Db;
 use kit::system::{Rooms, System};
@@ -16,20 +16,15 @@ use limiter::{Limiters, deferred};
 
 use super::{Entry, Front, OwnDoor, Violations, Wiring};
 
-/// Redis clients keep connections in pools, and expect them to be there after an hour.
-const RESP_IDLE_MS: u64 = 3_600_000;
-
 pub const ENTRY: Entry = Entry {
     name: Limiters::NAME,
     what: "rate limits    http: /limiter at the edge; grpc: limiter.grpc_listen (8081 in dev); \
            resp: limiter.resp_listen (6380 in dev)",
     migrations: Limiters::MIGRATIONS,
     violations,
-    dev_settings: &[
-        "limiter.anonymous=true",
-        "limiter.grpc_listen=127.0.0.1:8081",
-        "limiter.resp_listen=127.0.0.1:6380",
-    ],
+    dev_settings: &["limiter.anonymous=true"],
+    dev_ports: &[("limiter.grpc_listen", 8081), ("limiter.resp_listen", 6380)],
+    at_root: None,
     wire,
 };
 
@@ -48,21 +43,14 @@ fn wire(wiring: &Wiring<'_>) -> Result<Front, String> {
             key: "grpc",
             bind: wiring.bind("limiter grpc", "limiter.grpc_listen", &section.grpc_listen),
             is_http: false,
-            serve: Box::new(|bound, tls, drain| {
-                drop(bound.serve(kit::http::Http::new(grpc), tls, drain));
-            }),
+            serve: Box::new(|bound, tls, drain| drop(bound.serve(Http::new(grpc), tls, drain))),
         });
     }
     if !section.resp_listen.is_empty() {
         let red = wiring.metrics.red(Limiters::NAME, "resp");
         let resp = Resp::new(door, LimitCommands, &red);
         let bind = wiring.bind("limiter resp", "limiter.resp_listen", &section.resp_listen);
-        doors.push(OwnDoor {
-            key: "resp",
-            bind: Bind { idle_timeout_ms: RESP_IDLE_MS, ..bind },
-            is_http: false,
-            serve: Box::new(|bound, tls, drain| drop(bound.serve(resp, tls, drain))),
-        });
+        doors.push(OwnDoor::resp(bind, resp));
     }
     Ok(Front {
         name: Limiters::NAME,

@@ -20,6 +20,8 @@ pub const ENTRY: Entry = Entry {
     migrations: Shorteners::MIGRATIONS,
     violations,
     dev_settings: &["shortener.anonymous_create=true", "shortener.anonymous_creates_per_minute=0"],
+    dev_ports: &[],
+    at_root: Some(("redirects", "/{code}")),
     wire,
 };
 
