@@ -69,11 +69,6 @@ impl<'b> Command<'b> {
     pub fn arg(&self, index: usize) -> &'b [u8] {
         self.args.get(index + 1).map_or(&[], |range| &self.bytes[range.clone()])
     }
-
-    /// The arguments after the name.
-    pub fn args(&self) -> impl Iterator<Item = &'b [u8]> {
-        self.args.iter().skip(1).map(|range| &self.bytes[range.clone()])
-    }
 }
 
 /// How a command was answered.

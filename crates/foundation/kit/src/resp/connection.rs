@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
 use super::commands::{self, Command, Commands, Ran, Spec};
-use super::reply::{self, Reply, Version};
+use super::reply::{Reply, Version};
 use super::request::{self, RequestLimits};
 use super::session::{self, Session, Turn};
 use crate::auth::AuthError;
@@ -30,7 +30,6 @@ const KEPT_BYTES_MAX: usize = 256 * 1024;
 pub struct Resp<C: Commands> {
     door: Door<C::System>,
     commands: C,
-    limits: RequestLimits,
     /// In the order of the system's specs, then all others as one.
     routes: Vec<RouteRed>,
     connections: AtomicI64,
@@ -41,14 +40,7 @@ impl<C: Commands> Resp<C> {
     pub fn new(door: Door<C::System>, commands: C, red: &Red) -> Self {
         let named = commands.specs().iter().map(|spec| red.route(spec.name, "RESP"));
         let routes = named.chain([red.route("(session)", "RESP")]).collect();
-        let (limits, connections) = (RequestLimits::default(), AtomicI64::new(0));
-        Self { door, commands, limits, routes, connections }
-    }
-
-    /// Holds commands to other limits than the default.
-    #[must_use]
-    pub fn with_limits(self, limits: RequestLimits) -> Self {
-        Self { limits, ..self }
+        Self { door, commands, routes, connections: AtomicI64::new(0) }
     }
 }
 
@@ -61,7 +53,8 @@ impl<C: Commands> Protocol for Resp<C> {
         connection.activity.request_began(true);
         let number = self.connections.fetch_add(1, Ordering::Relaxed) + 1;
         let session = Session::new(number);
-        let mut client = Client { resp: &self, connection, session, caller: None, socket };
+        let (caller, args) = (None, Vec::new());
+        let mut client = Client { resp: &self, connection, session, caller, args, socket };
         // Its errors are the peer's: broken off, or cut. Nobody is left to be told.
         let _ = client.serve().await;
     }
@@ -77,6 +70,8 @@ struct Client<'r, C: Commands, S> {
     session: Session,
     /// None until a credential counted, or when none is given and one is needed.
     caller: Option<Caller<C::System>>,
+    /// Room for where a command's arguments lie, kept from one read to the next.
+    args: Vec<Range<usize>>,
     socket: S,
 }
 
@@ -114,9 +109,10 @@ impl<C: Commands, S: AsyncRead + AsyncWrite + Unpin + Send> Client<'_, C, S> {
     /// Runs all commands that are there to their end and takes them out of `inbox`.
     async fn answer(&mut self, inbox: &mut Vec<u8>, reply: &mut Reply) -> std::io::Result<Next> {
         self.recognise().await;
-        let (mut used, mut args, mut next) = (0, Vec::new(), Next::Stay);
+        let (mut used, mut next, limits) = (0, Next::Stay, RequestLimits::default());
+        let mut args = std::mem::take(&mut self.args);
         while next == Next::Stay {
-            match request::parse(&inbox[used..], &self.resp.limits, &mut args) {
+            match request::parse(&inbox[used..], &limits, &mut args) {
                 Ok(None) => break,
                 Ok(Some(bytes)) => {
                     if !args.is_empty() {
@@ -125,7 +121,7 @@ impl<C: Commands, S: AsyncRead + AsyncWrite + Unpin + Send> Client<'_, C, S> {
                     used += bytes;
                 }
                 Err(error) => {
-                    reply::error(reply, "ERR", &error);
+                    reply.error(&format!("ERR {error}"));
                     next = Next::Leave;
                 }
             }
@@ -134,6 +130,7 @@ impl<C: Commands, S: AsyncRead + AsyncWrite + Unpin + Send> Client<'_, C, S> {
             }
         }
         inbox.drain(..used);
+        self.args = args;
         self.send(reply).await?;
         Ok(next)
     }
@@ -149,15 +146,13 @@ impl<C: Commands, S: AsyncRead + AsyncWrite + Unpin + Send> Client<'_, C, S> {
         let (started, resp) = (Stopwatch::start(), self.resp);
         let name = &bytes[args[0].clone()];
         let (specs, own) = (resp.commands.specs(), session::SPECS);
-        let (spec, place) = match (commands::find(specs, name), commands::find(own, name)) {
-            (Some(place), _) => (&specs[place], place),
-            (None, Some(place)) => (&own[place], specs.len()),
-            (None, None) => {
-                let name = String::from_utf8_lossy(name);
-                let name: String = name.chars().take(64).collect();
-                reply.error(&format!("ERR unknown command '{name}'"));
-                return Next::Stay;
-            }
+        let of_system = commands::find(specs, name);
+        let of_session = || commands::find(own, name).map(|place| (&own[place], specs.len()));
+        let found = of_system.map(|place| (&specs[place], place)).or_else(of_session);
+        let Some((spec, place)) = found else {
+            let name: String = String::from_utf8_lossy(name).chars().take(64).collect();
+            reply.error(&format!("ERR unknown command '{name}'"));
+            return Next::Stay;
         };
         if let Some(next) = self.befall(spec, reply).await {
             return next;

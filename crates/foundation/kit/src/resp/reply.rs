@@ -1,7 +1,5 @@
 //! What commands answer, gathered for one write.
 
-use std::fmt::Write;
-
 /// Replies in the order of their commands.
 ///
 /// Each method adds one value. An array or map takes the values that are added after it as its own,
@@ -18,7 +16,7 @@ pub enum Version {
     /// What every client speaks.
     #[default]
     Two,
-    /// With maps, doubles, booleans and a null of its own.
+    /// With maps and a null of its own.
     Three,
 }
 
@@ -97,14 +95,6 @@ impl Reply {
         }
     }
 
-    /// Yes or no; RESP2 has 1 and 0.
-    pub fn boolean(&mut self, yes: bool) {
-        match self.version {
-            Version::Two => self.integer(yes.into()),
-            Version::Three => self.line(if yes { b"#t" } else { b"#f" }),
-        }
-    }
-
     fn line(&mut self, text: &[u8]) {
         self.bytes.extend_from_slice(text);
         self.bytes.extend_from_slice(b"\r\n");
@@ -114,14 +104,6 @@ impl Reply {
         self.bytes.push(kind);
         self.line(itoa::Buffer::new().format(number).as_bytes());
     }
-}
-
-/// Writes an error from what is displayed.
-pub(super) fn error(reply: &mut Reply, code: &str, what: &dyn std::fmt::Display) {
-    let mut text = String::from(code);
-    // Writing to a string never fails.
-    let _ = write!(text, " {what}");
-    reply.error(&text);
 }
 
 #[cfg(test)]
@@ -139,20 +121,19 @@ mod tests {
         let all = |reply: &mut Reply| {
             reply.map(1);
             reply.bulk(b"a\r\n");
-            reply.array(3);
+            reply.array(2);
             reply.integer(-7);
             reply.null();
-            reply.boolean(true);
             reply.simple("OK");
             reply.error("ERR two\r\nlines");
         };
         assert_eq!(
             written(Version::Two, all),
-            "*2\r\n$3\r\na\r\n\r\n*3\r\n:-7\r\n$-1\r\n:1\r\n+OK\r\n-ERR two  lines\r\n"
+            "*2\r\n$3\r\na\r\n\r\n*2\r\n:-7\r\n$-1\r\n+OK\r\n-ERR two  lines\r\n"
         );
         assert_eq!(
             written(Version::Three, all),
-            "%1\r\n$3\r\na\r\n\r\n*3\r\n:-7\r\n_\r\n#t\r\n+OK\r\n-ERR two  lines\r\n"
+            "%1\r\n$3\r\na\r\n\r\n*2\r\n:-7\r\n_\r\n+OK\r\n-ERR two  lines\r\n"
         );
     }
 }
