@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use axum::Router;
+use axum::body::Bytes;
 use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
 use hyper::body::Incoming;
@@ -14,6 +15,7 @@ use limiter::gate::{Gate, Pass, Passage};
 use shortener::public::Public;
 
 use crate::console;
+use crate::platform::Document;
 use crate::systems::{Fast, Front, SYSTEMS};
 
 /// The edge's handler; also that of a system on an address of its own.
@@ -28,14 +30,14 @@ pub struct Edge {
 struct Routes {
     router: Router,
     public: Option<Public>,
-    /// The OpenAPI document, made once; none at a system's own address.
-    document: Option<Arc<str>>,
+    /// None at a system's own address.
+    document: Option<Document>,
 }
 
 impl Edge {
     /// With what the systems behind `router` add to it.
-    pub fn new(router: Router, fronts: Vec<Front>, document: String) -> Self {
-        let mut routes = Routes { router, public: None, document: Some(document.into()) };
+    pub fn new(router: Router, fronts: Vec<Front>, document: Document) -> Self {
+        let mut routes = Routes { router, public: None, document: Some(document) };
         let (mut fast, mut gate) = (Vec::new(), None);
         for front in fronts {
             fast.extend(front.fast);
@@ -113,7 +115,7 @@ impl Routes {
         if let Some(document) = &self.document {
             if request.uri().path() == "/openapi.json" {
                 let headers = [(http::header::CONTENT_TYPE, "application/json")];
-                let answer = (headers, document.to_string()).into_response();
+                let answer = (headers, Bytes::clone(document)).into_response();
                 return Box::pin(async move { answer });
             }
             if let Some(answer) = console::answer(&request) {

@@ -8,9 +8,10 @@ mod tokens;
 mod users;
 
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use axum::Router;
+use axum::body::Bytes;
 use axum::extract::FromRequestParts;
 use http::request::Parts;
 use kit::auth::{Auth, Mode, Principal};
@@ -69,8 +70,11 @@ impl Operator {
     }
 }
 
+/// The OpenAPI document, made when it is first asked for: a start need not wait for it.
+pub type Document = LazyLock<Bytes, Box<dyn FnOnce() -> Bytes + Send>>;
+
 /// The routes, and the document that describes them together with those of the systems.
-pub fn router(platform: Platform, fronts: &[Front]) -> (Router, String) {
+pub fn router(platform: Platform, fronts: &[Front]) -> (Router, Document) {
     let (router, own) = OpenApiRouter::new()
         .routes(routes!(overview::health))
         .routes(routes!(overview::ready))
@@ -101,8 +105,11 @@ pub fn router(platform: Platform, fronts: &[Front]) -> (Router, String) {
         .with_state(platform)
         .split_for_parts();
     let systems = fronts.iter().map(|front| (format!("/{}", front.name), front.api.clone()));
-    let parts = [(String::new(), own)].into_iter().chain(systems);
-    let document = openapi::document("Backplane", env!("CARGO_PKG_VERSION"), parts);
-    // The document is made of static descriptions; it serialises or no build would pass its test.
-    (router, document.to_pretty_json().unwrap_or_default())
+    let parts: Vec<_> = [(String::new(), own)].into_iter().chain(systems).collect();
+    let document = LazyLock::new(Box::new(move || {
+        let document = openapi::document("Backplane", env!("CARGO_PKG_VERSION"), parts);
+        // It is made of static descriptions; it serialises or no build would pass its test.
+        document.to_pretty_json().unwrap_or_default().into()
+    }) as _);
+    (router, document)
 }
