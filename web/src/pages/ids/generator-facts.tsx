@@ -1,4 +1,5 @@
 import type { IdStatus } from '../../api/types';
+import { Facts, type Fact } from '../../components/facts';
 import { formatCount, formatMicros } from '../../lib/format';
 
 /** Where this process makes ids, and how it and its clock are. */
@@ -9,23 +10,14 @@ export function GeneratorFacts({ status }: { status: IdStatus }) {
   const sections = [
     layout.timestampBits, layout.datacenterBits, layout.machineBits, layout.sequenceBits,
   ];
-  const facts: [string, string][] = [
+  const facts: Fact[] = [
     ['Data centre and machine', place],
     ['Bits of time, data centre, machine, sequence', sections.join(' + ')],
     ['Time begins', new Date(layout.epochMs).toISOString()],
     ['Time ends', `in ${formatCount(Math.floor(status.epochLeftDays / 365))} years`],
     ['Clock was set', setBy(status.clockStepUs)],
   ];
-  return (
-    <dl className="facts">
-      {facts.map(([name, value]) => (
-        <div key={name}>
-          <dt>{name}</dt>
-          <dd>{value}</dd>
-        </div>
-      ))}
-    </dl>
-  );
+  return <Facts facts={facts} />;
 }
 
 function setBy(stepUs: number): string {

@@ -1,12 +1,12 @@
-import type { ReactNode } from 'react';
 import type { Link } from '../../api/types';
+import { Facts, type Fact } from '../../components/facts';
 import { Moment } from '../../components/moment';
 import { Section } from '../../components/section';
 import { formatCount } from '../../lib/format';
 import { LinkState } from '../links/link-state';
 
 export function LinkFacts({ link }: { link: Link }) {
-  const facts: [string, ReactNode][] = [
+  const facts: Fact[] = [
     ['State', <LinkState link={link} />],
     ['Clicks', formatCount(link.clicks)],
     ['Redirect', link.redirect],
@@ -20,14 +20,7 @@ export function LinkFacts({ link }: { link: Link }) {
   if (link.tags.length > 0) facts.push(['Tags', link.tags.join(', ')]);
   return (
     <Section title="About">
-      <dl className="facts">
-        {facts.map(([name, value]) => (
-          <div key={name}>
-            <dt>{name}</dt>
-            <dd>{value}</dd>
-          </div>
-        ))}
-      </dl>
+      <Facts facts={facts} />
     </Section>
   );
 }

@@ -1,4 +1,5 @@
 import type { Overview } from '../../api/types';
+import { Facts, type Fact } from '../../components/facts';
 import { Section } from '../../components/section';
 import { formatBytes, formatCount, formatDuration } from '../../lib/format';
 
@@ -9,7 +10,7 @@ interface ProcessFactsProps {
 }
 
 export function ProcessFacts({ now, before }: ProcessFactsProps) {
-  const facts: [string, string][] = [
+  const facts: Fact[] = [
     ['Version', now.version],
     ['Mode', now.mode],
     ['Up for', formatDuration(now.uptimeSeconds)],
@@ -21,14 +22,7 @@ export function ProcessFacts({ now, before }: ProcessFactsProps) {
   ];
   return (
     <Section title="Process">
-      <dl className="facts">
-        {facts.map(([name, value]) => (
-          <div key={name}>
-            <dt>{name}</dt>
-            <dd>{value}</dd>
-          </div>
-        ))}
-      </dl>
+      <Facts facts={facts} />
     </Section>
   );
 }
