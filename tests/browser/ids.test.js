@@ -1,24 +1,13 @@
 /** Ids: made, read, and the place they come from. */
 import assert from 'node:assert/strict';
-import { after, before, describe, test } from 'node:test';
-import { startBackplane } from './support/backplane.js';
-import { startBrowser } from './support/browser.js';
+import { describe, test } from 'node:test';
+import { suite } from './support/suite.js';
 
 describe('ids', () => {
-  let backplane;
-  let browser;
-
-  before(async () => {
-    backplane = await startBackplane();
-    browser = await startBrowser();
-  });
-  after(async () => {
-    await browser?.stop();
-    await backplane?.stop();
-  });
+  const house = suite();
 
   async function show() {
-    const opened = await browser.open(backplane.edge, { hash: '#/ids' });
+    const opened = await house.open({ hash: '#/ids' });
     await opened.page.getByRole('heading', { level: 2, name: 'Generator' }).waitFor();
     return opened;
   }

@@ -1,22 +1,11 @@
 /** The console by keyboard alone: no pointer is used in this file. */
 import assert from 'node:assert/strict';
-import { after, before, describe, test } from 'node:test';
+import { describe, test } from 'node:test';
 import { call } from './support/api.js';
-import { startBackplane } from './support/backplane.js';
-import { startBrowser } from './support/browser.js';
+import { suite } from './support/suite.js';
 
 describe('keyboard', () => {
-  let backplane;
-  let browser;
-
-  before(async () => {
-    backplane = await startBackplane();
-    browser = await startBrowser();
-  });
-  after(async () => {
-    await browser?.stop();
-    await backplane?.stop();
-  });
+  const house = suite();
 
   /** The accessible name of what has the focus, and whether a sighted reader can tell. */
   const focused = (page) =>
@@ -44,7 +33,7 @@ describe('keyboard', () => {
   }
 
   test('the first stop leads past the menu', async () => {
-    const { page, close } = await browser.open(backplane.edge);
+    const { page, close } = await house.open();
     await page.getByRole('heading', { level: 1, name: 'Overview' }).waitFor();
     await page.keyboard.press('Tab');
     assert.equal((await focused(page)).name, 'Skip to the page');
@@ -55,7 +44,7 @@ describe('keyboard', () => {
   });
 
   test('a link is made, opened and deleted', async () => {
-    const { page, close } = await browser.open(backplane.edge);
+    const { page, close } = await house.open();
     await page.getByRole('heading', { level: 1, name: 'Overview' }).waitFor();
     await tabTo(page, 'Short links');
     await page.keyboard.press('Enter');
@@ -86,8 +75,8 @@ describe('keyboard', () => {
   });
 
   test('a dialog keeps the focus, starts harmless, and Escape gives it back', async () => {
-    await call(backplane.edge, '/platform/namespaces', { method: 'POST', json: { name: 'spare' } });
-    const { page, close } = await browser.open(backplane.edge, { hash: '#/namespaces' });
+    await call(house.backplane.edge, '/platform/namespaces', { method: 'POST', json: { name: 'spare' } });
+    const { page, close } = await house.open({ hash: '#/namespaces' });
     await page.getByRole('button', { name: 'Drop spare' }).waitFor();
     await tabTo(page, 'Drop spare');
     await page.keyboard.press('Enter');
@@ -105,13 +94,13 @@ describe('keyboard', () => {
     await page.keyboard.press('Escape');
     await page.getByRole('dialog').waitFor({ state: 'detached' });
     assert.equal((await focused(page)).name, 'Drop spare');
-    const { items } = await call(backplane.edge, '/platform/namespaces');
+    const { items } = await call(house.backplane.edge, '/platform/namespaces');
     assert.ok(items.some(({ name }) => name === 'spare'), 'Escape dropped it');
     await close();
   });
 
   test('on a narrow screen the menu opens and leads on', async () => {
-    const { page, close } = await browser.open(backplane.edge, {
+    const { page, close } = await house.open({
       viewport: { width: 360, height: 740 },
     });
     await page.getByRole('heading', { level: 1, name: 'Overview' }).waitFor();

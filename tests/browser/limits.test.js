@@ -1,8 +1,7 @@
 /** Rate limits: a rule is written, tried until it denies, and told of. */
 import assert from 'node:assert/strict';
-import { after, before, describe, test } from 'node:test';
-import { startBackplane } from './support/backplane.js';
-import { startBrowser } from './support/browser.js';
+import { describe, test } from 'node:test';
+import { suite } from './support/suite.js';
 
 const rule = `domain: shop
 descriptors:
@@ -11,20 +10,10 @@ descriptors:
 `;
 
 describe('rate limits', () => {
-  let backplane;
-  let browser;
-
-  before(async () => {
-    backplane = await startBackplane();
-    browser = await startBrowser();
-  });
-  after(async () => {
-    await browser?.stop();
-    await backplane?.stop();
-  });
+  const house = suite();
 
   test('a rule is checked, put in force, tried and removed', async () => {
-    const { page, faults, close } = await browser.open(backplane.edge, { hash: '#/limits' });
+    const { page, faults, close } = await house.open({ hash: '#/limits' });
     await page.getByRole('combobox', { name: 'File' }).fill('shop.yaml');
     await page.getByRole('textbox', { name: 'Rules' }).fill(rule);
     await page.getByRole('button', { name: 'Check' }).click();
@@ -54,7 +43,7 @@ describe('rate limits', () => {
   });
 
   test('a file with a mistake is refused with its line', async () => {
-    const { page, close } = await browser.open(backplane.edge, { hash: '#/limits' });
+    const { page, close } = await house.open({ hash: '#/limits' });
     await page.getByRole('textbox', { name: 'Rules' }).fill(rule.replace('hour', 'fortnight'));
     await page.getByRole('button', { name: 'Put in force' }).click();
     await page.locator('.note-problem').getByText(/4: .*fortnight/).waitFor();

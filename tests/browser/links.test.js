@@ -5,30 +5,24 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { call, createLink } from './support/api.js';
-import { startBackplane } from './support/backplane.js';
-import { startBrowser } from './support/browser.js';
 import { runShownCommand } from './support/command.js';
+import { suite } from './support/suite.js';
 
 describe('short links', () => {
-  let backplane;
-  let browser;
+  const house = suite();
   let directory;
 
   before(async () => {
-    backplane = await startBackplane();
-    browser = await startBrowser();
     directory = await mkdtemp(path.join(tmpdir(), 'backplane-links-'));
   });
   after(async () => {
-    await browser?.stop();
-    await backplane?.stop();
     await rm(directory, { recursive: true, force: true });
   });
 
   const section = (page, name) => page.getByRole('region', { name, exact: true });
 
   test('a link is made, followed, and its click is seen', async () => {
-    const { page, context, close } = await browser.open(backplane.edge, { hash: '#/links' });
+    const { page, context, close } = await house.open({ hash: '#/links' });
     const form = section(page, 'New link');
     await form.getByLabel('Long address').fill('http://www.example.com/first?a=1#part');
     await form.getByRole('button', { name: 'Shorten' }).click();
@@ -53,8 +47,8 @@ describe('short links', () => {
 
   test('the same address gives the same link and says so', async () => {
     const longUrl = 'http://www.example.com/twice';
-    const made = await createLink(backplane.edge, { longUrl });
-    const { page, close } = await browser.open(backplane.edge, { hash: '#/links' });
+    const made = await createLink(house.backplane.edge, { longUrl });
+    const { page, close } = await house.open({ hash: '#/links' });
     const form = section(page, 'New link');
     await form.getByLabel('Long address').fill(longUrl);
     await form.getByRole('button', { name: 'Shorten' }).click();
@@ -64,7 +58,7 @@ describe('short links', () => {
   });
 
   test('the options reach the link', async () => {
-    const { page, close } = await browser.open(backplane.edge, { hash: '#/links' });
+    const { page, close } = await house.open({ hash: '#/links' });
     const form = section(page, 'New link');
     await form.getByLabel('Long address').fill('http://www.example.com/options');
     await form.getByText(/^Options/).click();
@@ -76,7 +70,7 @@ describe('short links', () => {
     await form.getByLabel('Expires').fill('2099-01-02T03:04');
     await form.getByRole('button', { name: 'Shorten' }).click();
     await form.locator('.created').waitFor();
-    const link = await call(backplane.edge, '/shortener/shorturls/my-alias');
+    const link = await call(house.backplane.edge, '/shortener/shorturls/my-alias');
     assert.equal(link.title, 'With options');
     assert.deepEqual([...link.tags].sort(), ['one', 'two']);
     assert.equal(link.maxVisits, 3);
@@ -86,7 +80,7 @@ describe('short links', () => {
   });
 
   test('a refusal is told in the server\'s words and what was typed stays', async () => {
-    const { page, close } = await browser.open(backplane.edge, { hash: '#/links' });
+    const { page, close } = await house.open({ hash: '#/links' });
     const form = section(page, 'New link');
     await form.getByLabel('Long address').fill('http://127.0.0.1/private');
     await form.getByRole('button', { name: 'Shorten' }).click();
@@ -98,12 +92,12 @@ describe('short links', () => {
   });
 
   test('links are found by words and by tag', async () => {
-    await createLink(backplane.edge, {
+    await createLink(house.backplane.edge, {
       longUrl: 'http://www.example.com/needle',
       title: 'Needle',
       tags: ['sharp'],
     });
-    const { page, close } = await browser.open(backplane.edge, { hash: '#/links' });
+    const { page, close } = await house.open({ hash: '#/links' });
     const list = section(page, 'Your links');
     const rows = list.getByRole('row').filter({ has: page.getByRole('rowheader') });
     await list.getByLabel('Search').fill('needle');
@@ -122,9 +116,9 @@ describe('short links', () => {
 
   test('a long list is read page by page', async () => {
     for (let index = 0; index < 120; index += 1) {
-      await createLink(backplane.edge, { longUrl: `http://www.example.com/page/${index}` });
+      await createLink(house.backplane.edge, { longUrl: `http://www.example.com/page/${index}` });
     }
-    const { page, close } = await browser.open(backplane.edge, { hash: '#/links' });
+    const { page, close } = await house.open({ hash: '#/links' });
     const list = section(page, 'Your links');
     await list.getByRole('rowheader').first().waitFor();
     const more = list.getByRole('button', { name: 'Show more links' });
@@ -145,9 +139,9 @@ describe('short links', () => {
 
   test('a link is copied, changed and deleted', async () => {
     const longUrl = 'http://www.example.com/change';
-    const { code, shortURL } = await createLink(backplane.edge, { longUrl });
+    const { code, shortURL } = await createLink(house.backplane.edge, { longUrl });
     const hash = `#/links/${code}`;
-    const { page, close } = await browser.open(backplane.edge, { hash });
+    const { page, close } = await house.open({ hash });
     await page.getByRole('button', { name: 'Copy short link' }).click();
     assert.equal(await page.evaluate(() => navigator.clipboard.readText()), shortURL);
 
@@ -156,7 +150,7 @@ describe('short links', () => {
     await settings.getByLabel('Title').fill('Changed');
     await settings.getByRole('button', { name: 'Save' }).click();
     await page.getByRole('status').filter({ hasText: 'Saved' }).waitFor();
-    const changed = await call(backplane.edge, `/shortener/shorturls/${code}`);
+    const changed = await call(house.backplane.edge, `/shortener/shorturls/${code}`);
     assert.equal(changed.longUrl, 'http://www.example.com/changed');
     assert.equal(changed.title, 'Changed');
 
@@ -170,8 +164,8 @@ describe('short links', () => {
   });
 
   test('the chart has a table and a file of the same figures', async () => {
-    const { code } = await createLink(backplane.edge, { longUrl: 'http://www.example.com/chart' });
-    const { page, close } = await browser.open(backplane.edge, { hash: `#/links/${code}` });
+    const { code } = await createLink(house.backplane.edge, { longUrl: 'http://www.example.com/chart' });
+    const { page, close } = await house.open({ hash: `#/links/${code}` });
     await page.getByText('24 hours').click();
     await page.getByRole('button', { name: 'Show as table' }).click();
     await page.getByRole('table', { name: 'Clicks by hour' }).waitFor();
@@ -183,8 +177,8 @@ describe('short links', () => {
   });
 
   test('the QR code is shown and saved', async () => {
-    const { code } = await createLink(backplane.edge, { longUrl: 'http://www.example.com/qr' });
-    const { page, faults, close } = await browser.open(backplane.edge, {
+    const { code } = await createLink(house.backplane.edge, { longUrl: 'http://www.example.com/qr' });
+    const { page, faults, close } = await house.open({
       hash: `#/links/${code}`,
     });
     const image = page.getByRole('img', { name: `QR code of ${code}` });
@@ -207,12 +201,12 @@ describe('short links', () => {
       'javascript:alert(1),imported-3',
       '',
     ].join('\n'));
-    const { page, close } = await browser.open(backplane.edge, { hash: '#/transfer' });
+    const { page, close } = await house.open({ hash: '#/transfer' });
     await page.getByLabel('Choose a file, or drop it here').setInputFiles(file);
     await page.getByText('2 links imported from links.csv').waitFor();
     await page.getByRole('table', { name: 'Refused lines' }).getByRole('rowheader', { name: '4' })
       .waitFor();
-    const link = await call(backplane.edge, '/shortener/shorturls/imported-2');
+    const link = await call(house.backplane.edge, '/shortener/shorturls/imported-2');
     assert.equal(link.longUrl, 'http://www.example.com/import/2');
 
     for (const format of ['csv', 'jsonl', 'nginx', 'caddy']) {
@@ -226,7 +220,7 @@ describe('short links', () => {
   });
 
   test('the commands shown do what the buttons do', async () => {
-    const { page, close } = await browser.open(backplane.edge, { hash: '#/links' });
+    const { page, close } = await house.open({ hash: '#/links' });
     const form = section(page, 'New link');
     await form.getByLabel('Long address').fill("http://www.example.com/it's?a=$b&c=`d`");
     const made = await runShownCommand(form, directory);
@@ -234,7 +228,7 @@ describe('short links', () => {
     const listed = await runShownCommand(section(page, 'Your links'), directory);
     assert.ok(listed.items.some(({ code }) => code === made.code));
 
-    await page.goto(`${backplane.edge}/#/links/${made.code}`);
+    await page.goto(`${house.backplane.edge}/#/links/${made.code}`);
     await page.getByRole('img', { name: /QR code/ }).waitFor();
     const stats = await runShownCommand(section(page, 'Clicks'), directory);
     assert.equal(stats.total, 0);

@@ -1,10 +1,9 @@
 /** Each page: it is there, it is accessible in both themes, it fits a narrow screen. */
 import assert from 'node:assert/strict';
-import { after, before, describe, test } from 'node:test';
+import { before, describe, test } from 'node:test';
 import { createLink } from './support/api.js';
 import { breaches } from './support/axe.js';
-import { startBackplane } from './support/backplane.js';
-import { startBrowser } from './support/browser.js';
+import { suite } from './support/suite.js';
 
 const pages = [
   { hash: '#/', title: 'Overview', shows: 'Systems' },
@@ -19,27 +18,20 @@ const pages = [
 ];
 
 describe('pages', () => {
-  let backplane;
-  let browser;
+  const house = suite();
 
   before(async () => {
-    backplane = await startBackplane();
-    browser = await startBrowser();
-    await createLink(backplane.edge, {
+    await createLink(house.backplane.edge, {
       longUrl: 'http://www.example.com/page-test',
       alias: 'page-test',
       title: 'A link to look at',
       tags: ['look'],
     });
   });
-  after(async () => {
-    await browser?.stop();
-    await backplane?.stop();
-  });
 
   /** Opens a page and waits until everything on it has loaded. */
   async function show({ hash, title, shows }, options) {
-    const opened = await browser.open(backplane.edge, { hash, ...options });
+    const opened = await house.open({ hash, ...options });
     const { page } = opened;
     await page.getByRole('heading', { level: 1, name: title }).waitFor();
     await page.getByRole('heading', { level: 2, name: shows, exact: true }).waitFor();
@@ -105,13 +97,13 @@ describe('pages', () => {
   });
 
   test('an unknown address is told, not blank', async () => {
-    const { page, close } = await browser.open(backplane.edge, { hash: '#/nowhere' });
+    const { page, close } = await house.open({ hash: '#/nowhere' });
     await page.getByRole('heading', { name: 'No such page' }).waitFor();
     await close();
   });
 
   test('a code that no link has is told in the server\'s words', async () => {
-    const { page, close } = await browser.open(backplane.edge, { hash: '#/links/nosuchcode' });
+    const { page, close } = await house.open({ hash: '#/links/nosuchcode' });
     await page.getByRole('alert').filter({ hasText: /\w/ }).first().waitFor();
     await page.getByRole('button', { name: 'Retry' }).first().waitFor();
     await close();

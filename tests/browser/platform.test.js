@@ -1,28 +1,17 @@
 /** Namespaces, tokens, the audit log, and signing in. */
 import assert from 'node:assert/strict';
-import { after, before, describe, test } from 'node:test';
+import { describe, test } from 'node:test';
 import { call } from './support/api.js';
-import { startBackplane } from './support/backplane.js';
-import { startBrowser } from './support/browser.js';
 import { runShownCommand } from './support/command.js';
+import { suite } from './support/suite.js';
 
 describe('platform', () => {
-  let backplane;
-  let browser;
-
-  before(async () => {
-    backplane = await startBackplane();
-    browser = await startBrowser();
-  });
-  after(async () => {
-    await browser?.stop();
-    await backplane?.stop();
-  });
+  const house = suite();
 
   const section = (page, name) => page.getByRole('region', { name, exact: true });
 
   test('a namespace is created, forked, reset and dropped', async () => {
-    const { page, close } = await browser.open(backplane.edge, { hash: '#/namespaces' });
+    const { page, close } = await house.open({ hash: '#/namespaces' });
     const row = (name) =>
       page.getByRole('row').filter({ has: page.getByRole('rowheader', { name, exact: true }) });
     const dialog = page.getByRole('dialog');
@@ -44,7 +33,7 @@ describe('platform', () => {
     await dialog.getByRole('button', { name: 'Drop', exact: true }).click();
     await row('second').waitFor({ state: 'detached' });
 
-    const { items } = await call(backplane.edge, '/platform/namespaces');
+    const { items } = await call(house.backplane.edge, '/platform/namespaces');
     const names = items.map(({ name }) => name);
     assert.ok(names.includes('first'));
     assert.ok(!names.includes('second'));
@@ -52,8 +41,8 @@ describe('platform', () => {
   });
 
   test('a namespace that exists is refused in the server\'s words', async () => {
-    await call(backplane.edge, '/platform/namespaces', { method: 'POST', json: { name: 'taken' } });
-    const { page, close } = await browser.open(backplane.edge, { hash: '#/namespaces' });
+    await call(house.backplane.edge, '/platform/namespaces', { method: 'POST', json: { name: 'taken' } });
+    const { page, close } = await house.open({ hash: '#/namespaces' });
     const form = section(page, 'New namespace');
     await form.getByLabel('Name').fill('taken');
     await form.getByRole('button', { name: 'Create' }).click();
@@ -63,14 +52,14 @@ describe('platform', () => {
   });
 
   test('a token is made, its secret shown once and working, and it is revoked', async () => {
-    const { page, close } = await browser.open(backplane.edge, { hash: '#/tokens' });
+    const { page, close } = await house.open({ hash: '#/tokens' });
     const form = section(page, 'New token');
     await form.getByLabel('Name', { exact: true }).fill('build-server');
     await form.getByLabel('Scopes').fill('shortener:read, shortener:write');
     await form.getByRole('button', { name: 'Make token' }).click();
     const secret = await form.locator('.note-good code').textContent();
     const use = () =>
-      fetch(`${backplane.edge}/shortener/users/me/shorturls`, {
+      fetch(`${house.backplane.edge}/shortener/users/me/shorturls`, {
         headers: { authorization: `Bearer ${secret}` },
       });
     assert.equal((await use()).status, 200);
@@ -88,14 +77,14 @@ describe('platform', () => {
 
   test('what was done stands in the audit log', async () => {
     const name = 'audited';
-    await call(backplane.edge, '/platform/namespaces', { method: 'POST', json: { name } });
-    const { page, close } = await browser.open(backplane.edge, { hash: '#/audit' });
+    await call(house.backplane.edge, '/platform/namespaces', { method: 'POST', json: { name } });
+    const { page, close } = await house.open({ hash: '#/audit' });
     await page.getByRole('row', { name: /audited/ }).first().waitFor();
     await close();
   });
 
   test('the commands shown do what the buttons do', async () => {
-    const { page, close } = await browser.open(backplane.edge, { hash: '#/namespaces' });
+    const { page, close } = await house.open({ hash: '#/namespaces' });
     await section(page, 'New namespace').getByLabel('Name').fill('by-command');
     await runShownCommand(section(page, 'New namespace'));
     const { items } = await runShownCommand(section(page, 'All namespaces'));
@@ -108,7 +97,7 @@ describe('platform', () => {
     page.route('**/platform/session', (route) => route.fulfill({ json: { mode: 'serve' } }));
 
   test('where no token is handed out, one is asked for and checked', async () => {
-    const { page, close } = await browser.open(backplane.edge, { prepare: asServe });
+    const { page, close } = await house.open({ prepare: asServe });
     await page.getByRole('button', { name: 'Use a token instead' }).click();
     await page.getByLabel('Token').fill('not-a-token');
     await page.getByRole('button', { name: 'Sign in' }).click();
@@ -127,7 +116,7 @@ describe('platform', () => {
   });
 
   test('a wrong password is told in the server\'s words', async () => {
-    const { page, close } = await browser.open(backplane.edge, { prepare: asServe });
+    const { page, close } = await house.open({ prepare: asServe });
     await page.getByLabel('User').fill('nobody');
     await page.getByLabel('Password').fill('wrong');
     await page.getByRole('button', { name: 'Sign in' }).click();
