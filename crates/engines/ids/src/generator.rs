@@ -34,6 +34,12 @@ pub enum Pause {
         /// When to ask again.
         tick: u64,
     },
+    /// What is reserved reaches as far ahead of the clock as it may.
+    #[error("what is reserved reaches as far ahead as it may")]
+    Ahead {
+        /// When to ask again.
+        tick: u64,
+    },
     /// What is granted is used up; a grant that reaches this tick is needed.
     #[error("the time granted to this generator is used up")]
     NotGranted {
@@ -184,16 +190,21 @@ impl Generator {
     }
 
     /// Whole milliseconds ahead of time, for someone who makes their ids alone: `count` ticks from
-    /// the first that is neither past nor issued. Nothing else is issued in them.
+    /// the first that is neither past nor issued, and no further than `ahead_max` ticks from `now`
+    /// unless nothing is reserved yet. Nothing else is issued in them.
     ///
     /// # Errors
-    /// [`Pause::NotGranted`] with the tick that they reach, [`Pause::ClockBehind`].
-    pub fn reserve(&self, now: u64, count: u64) -> Result<Grant, Pause> {
+    /// [`Pause::Ahead`], [`Pause::NotGranted`] with the tick that they reach.
+    pub fn reserve(&self, now: u64, count: u64, ahead_max: u64) -> Result<Grant, Pause> {
         let sequence_bits = self.layout.widths().sequence;
         let mut last = self.last.load(Ordering::Relaxed);
         loop {
-            let after = (last >> sequence_bits).max(now.saturating_sub(1));
+            let last_tick = last >> sequence_bits;
+            let after = last_tick.max(now.saturating_sub(1));
             let until = after + count;
+            if last_tick > now && until > now + ahead_max {
+                return Err(Pause::Ahead { tick: until - ahead_max });
+            }
             if until > self.granted_until.load(Ordering::Acquire) {
                 return Err(Pause::NotGranted { tick: until });
             }

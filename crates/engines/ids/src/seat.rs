@@ -140,7 +140,11 @@ impl Seat {
             match paused {
                 Pause::NotGranted { tick } => self.grant(tick).await?,
                 Pause::Full { .. } if left.is_zero() => return Err(IdError::ClockStands),
-                Pause::Full { tick } => {
+                Pause::Ahead { .. } if left.is_zero() => {
+                    let ahead_max_ms = self.settings.range_ahead_max_ms;
+                    return Err(IdError::RangesAhead { ahead_max_ms });
+                }
+                Pause::Full { tick } | Pause::Ahead { tick } => {
                     let wait = Duration::from_millis(tick.saturating_sub(now));
                     self.wait(wait.min(left)).await;
                 }

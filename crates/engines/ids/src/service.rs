@@ -7,7 +7,7 @@ use kit::clock::{Clock, Timestamp};
 use kit::sql::{Db, SqlError};
 use structures::permutation::Permutation;
 
-use crate::generator::{Grant, Pause, Run};
+use crate::generator::{Grant, Run};
 use crate::layout::{Layout, Parts, Worker};
 use crate::model::IdError;
 use crate::reading::{self, Reading};
@@ -153,17 +153,10 @@ impl Ids {
         }
         let ticks = count.div_ceil(layout.ids_a_ms());
         let leased = self.ranges.take(|generator, now| {
-            // Ranges run ahead of the clock, and no further than they may.
-            if generator.last_tick() + ticks > now + ahead_max && generator.last_tick() > now {
-                return Err(Pause::Full { tick: generator.last_tick() + ticks - ahead_max });
-            }
-            generator.reserve(now, ticks).map(|grant| (generator.worker(), grant))
+            let grant = generator.reserve(now, ticks, ahead_max)?;
+            Ok((generator.worker(), grant))
         });
-        let leased = leased.await.map_err(|error| match error {
-            IdError::ClockStands => IdError::RangesAhead { ahead_max_ms: ahead_max },
-            error => error,
-        });
-        let (worker, Grant { after, until }) = leased?;
+        let (worker, Grant { after, until }) = leased.await?;
         Ok(Range {
             worker,
             from_ms: layout.epoch_ms() + after + 1,

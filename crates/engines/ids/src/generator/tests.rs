@@ -85,13 +85,17 @@ fn ids_of_a_batch_follow_one_another() {
 fn reserved_milliseconds_are_nobody_elses() {
     let generator = Generator::new(Layout::default(), WORKER, FOREVER, 10_000).unwrap();
     generator.next(50).unwrap();
-    assert_eq!(generator.reserve(50, 100), Ok(Grant { after: 50, until: 150 }));
-    assert_eq!(generator.reserve(50, 5), Ok(Grant { after: 150, until: 155 }));
+    assert_eq!(generator.reserve(50, 100, 1_000), Ok(Grant { after: 50, until: 150 }));
+    assert_eq!(generator.reserve(50, 5, 1_000), Ok(Grant { after: 150, until: 155 }));
     assert_eq!(generator.next(60), Err(Pause::Full { tick: 156 }));
-    assert_eq!(generator.reserve(500, 1), Ok(Grant { after: 499, until: 500 }));
+    assert_eq!(generator.reserve(500, 1, 1_000), Ok(Grant { after: 499, until: 500 }));
+    // As far ahead as they may, whoever asks; and again once the clock has moved.
+    assert_eq!(generator.reserve(500, 20, 20), Ok(Grant { after: 500, until: 520 }));
+    assert_eq!(generator.reserve(500, 1, 20), Err(Pause::Ahead { tick: 501 }));
+    assert_eq!(generator.reserve(501, 1, 20), Ok(Grant { after: 520, until: 521 }));
     let short = Grant { after: 0, until: 99 };
     let granted = Generator::new(Layout::default(), WORKER, short, TOLERANCE_MS).unwrap();
-    assert_eq!(granted.reserve(50, 100), Err(Pause::NotGranted { tick: 149 }));
+    assert_eq!(granted.reserve(50, 100, 1_000), Err(Pause::NotGranted { tick: 149 }));
 }
 
 /// A2, with a clock that one thread moves while eight issue.
@@ -288,7 +292,7 @@ proptest! {
                 Act::Take(count) => generator.take(tick, count),
                 Act::TakeAll(count) => generator.take_all(tick, count),
                 Act::Reserve(count) => {
-                    if let Ok(grant) = generator.reserve(tick, count) {
+                    if let Ok(grant) = generator.reserve(tick, count, 1_000) {
                         prop_assert!(grant.until <= mark);
                         reserved.push(grant);
                     }
