@@ -11,6 +11,7 @@
 //! An id is never made twice: a generator issues only in milliseconds that its row in the registry
 //! gives to it alone, and that row is written ahead of use.
 
+mod digits;
 pub mod fast;
 pub mod generator;
 pub mod http;

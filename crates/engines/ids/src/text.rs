@@ -3,14 +3,11 @@
 //!
 //! All but decimal have a fixed length, so that text sorts as the ids do.
 //!
-//! Sources: D. Crockford: Base 32 (crockford.com/base32.html), with its check symbol modulo 37;
-//! base 58 has Bitcoin's alphabet.
+//! Source: D. Crockford: Base 32 (crockford.com/base32.html), with its check symbol modulo 37.
 
+use crate::digits::{BASE32, BASE58, BASE62, Digits};
 use crate::model::IdError;
 
-const BASE32: &[u8] = b"0123456789abcdefghjkmnpqrstvwxyz";
-const BASE58: &[u8] = b"123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz";
-const BASE62: &[u8] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 /// Crockford's check symbols beyond the digits.
 const CHECKS: &[u8] = b"0123456789abcdefghjkmnpqrstvwxyz*~$=u";
 /// Digits of a typed id; 13 of 5 bits hold 64.
@@ -73,24 +70,21 @@ impl Form {
     }
 }
 
-fn write_in(digits: &[u8], length: usize, mut number: u64) -> String {
-    let base = digits.len() as u64;
-    let mut text = vec![digits[0]; length];
+fn write_in(digits: Digits, length: usize, mut number: u64) -> String {
+    let mut text = vec![0; length];
     for place in text.iter_mut().rev() {
-        // A remainder is below the number of digits.
-        *place = digits[(number % base) as usize];
-        number /= base;
+        *place = digits.character(number);
+        number /= digits.base();
     }
     text.into_iter().map(char::from).collect()
 }
 
-fn read_in(digits: &[u8], length: usize, text: &str) -> Option<u64> {
+fn read_in(digits: Digits, length: usize, text: &str) -> Option<u64> {
     if text.len() != length {
         return None;
     }
     text.bytes().try_fold(0_u64, |number, byte| {
-        let digit = digits.iter().position(|digit| *digit == byte)? as u64;
-        number.checked_mul(digits.len() as u64)?.checked_add(digit)
+        number.checked_mul(digits.base())?.checked_add(digits.value(byte)?)
     })
 }
 

@@ -11,10 +11,11 @@ use std::fmt;
 use kit::entropy::Entropy;
 use parking_lot::Mutex;
 
+use crate::digits::BASE32;
+
 /// Random bytes are fetched for this many ids at a time: no system call an id.
 const DRAW_BYTES: usize = 4_096;
 const COUNTER_BITS: u32 = 42;
-const BASE32: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 
 /// A UUID as a number, most significant first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -66,7 +67,7 @@ impl fmt::Display for Ulid {
         let mut text = [0; 26];
         for (place, digit) in text.iter_mut().enumerate() {
             let shift = 125 - 5 * place;
-            *digit = BASE32[(self.0 >> shift & 31) as usize];
+            *digit = BASE32.character((self.0 >> shift & 31) as u64).to_ascii_uppercase();
         }
         formatter.write_str(std::str::from_utf8(&text).unwrap_or_default())
     }

@@ -1,14 +1,13 @@
 //! Ids that are text: UUID, ULID, KSUID, ObjectId.
 
 use super::Reading;
+use crate::digits::{BASE32, BASE62};
 use crate::uuid::Uuid;
 
 /// KSUID's epoch: 2014-05-13T16:53:20Z, in seconds since 1970.
 const KSUID_EPOCH_S: u64 = 1_400_000_000;
 /// The Gregorian epoch of UUID, 1582-10-15, before 1970 in units of 100 ns.
 const GREGORIAN_100NS: u64 = 0x01b2_1dd2_1381_4000;
-const BASE32: &[u8] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
-const BASE62: &[u8] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 
 /// The readings of `text` as a format that is told by its length and characters.
 pub fn read_text(text: &str) -> Vec<Reading> {
@@ -64,9 +63,8 @@ fn ulid(text: &str) -> Option<Reading> {
         return None;
     }
     let bits = text.bytes().try_fold(0_u128, |bits, byte| {
-        let upper = byte.to_ascii_uppercase();
-        let digit = BASE32.iter().position(|digit| *digit == upper)? as u128;
-        Some(bits << 5 | digit)
+        let digit = BASE32.value(byte.to_ascii_lowercase())?;
+        Some(bits << 5 | u128::from(digit))
     })?;
     let random = bits & ((1 << 80) - 1);
     let fields = vec![("random", format!("{random:020x}"))];
@@ -82,9 +80,9 @@ fn ksuid(text: &str) -> Option<Reading> {
     // 160 bits in 32-bit words, least significant first.
     let mut words = [0_u64; 5];
     for byte in text.bytes() {
-        let mut carry = BASE62.iter().position(|digit| *digit == byte)? as u64;
+        let mut carry = BASE62.value(byte)?;
         for word in &mut words {
-            let sum = *word * 62 + carry;
+            let sum = *word * BASE62.base() + carry;
             (*word, carry) = (sum & 0xffff_ffff, sum >> 32);
         }
         if carry != 0 {
