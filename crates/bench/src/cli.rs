@@ -100,15 +100,6 @@ impl fmt::Display for LimiterDoor {
     }
 }
 
-/// Load is generated on the machine it hurts, and nowhere else.
-fn parse_loopback(text: &str) -> Result<SocketAddr, String> {
-    let address: SocketAddr = text.parse().map_err(|_| "give an address like 127.0.0.1:6380")?;
-    match address.ip().is_loopback() {
-        true => Ok(address),
-        false => Err("not a loopback address; load is only sent to this machine".to_owned()),
-    }
-}
-
 /// Arguments of `ids`.
 #[derive(Debug, Args)]
 pub(crate) struct IdsArgs {
@@ -389,6 +380,15 @@ fn parse_duration(text: &str) -> Result<Duration, String> {
     match ms {
         Some(ms) if (100..=600_000).contains(&ms) => Ok(Duration::from_millis(ms)),
         _ => Err("give a time from 100ms to 10m".to_owned()),
+    }
+}
+
+/// Load is generated on the machine it hurts, and nowhere else.
+fn parse_loopback(text: &str) -> Result<SocketAddr, String> {
+    let address: SocketAddr = text.parse().map_err(|_| "give an address like 127.0.0.1:6380")?;
+    match address.ip().is_loopback() {
+        true => Ok(address),
+        false => Err("not a loopback address; load is only sent to this machine".to_owned()),
     }
 }
 

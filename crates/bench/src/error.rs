@@ -1,5 +1,6 @@
 //! What can stop a run, in words that say what to do.
 
+use std::fmt::Display;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -70,6 +71,16 @@ impl BenchError {
     pub(crate) fn system(what: impl Into<String>) -> impl FnOnce(std::io::Error) -> Self {
         let what = what.into();
         move |source| Self::System { what, source }
+    }
+
+    /// Wraps the failed start of `program` with the Debian package that has it, for use in
+    /// `map_err`.
+    pub(crate) fn missing<E: Display>(program: &str, package: &str) -> impl FnOnce(E) -> Self {
+        let (program, package) = (PathBuf::from(program), package.to_owned());
+        move |error| {
+            let reason = format!("{error}; install it with: apt-get install {package}");
+            Self::Program { program, reason }
+        }
     }
 
     /// Wraps a failed exchange with what was asked for, for use in `map_err`.

@@ -41,7 +41,7 @@ impl Nginx {
         command.arg("-p").arg(directory.path()).arg("-c").arg(&config);
         command.arg("-e").arg(directory.path().join("error.log"));
         let running = Running::start(command, &directory.path().join("output.log"));
-        let mut running = running.map_err(with_advice)?;
+        let mut running = running.map_err(BenchError::missing(PROGRAM, PROGRAM))?;
         let ready =
             running.wait_until(START_TIMEOUT, || TcpStream::connect(("127.0.0.1", port)).ok());
         // Made before an error returns, so that its end is orderly in that case too.
@@ -61,16 +61,6 @@ impl Drop for Nginx {
         if let Some(running) = self.running.take() {
             let _ = running.stop();
         }
-    }
-}
-
-fn with_advice(error: BenchError) -> BenchError {
-    match error {
-        BenchError::Program { program, reason } => BenchError::Program {
-            program,
-            reason: format!("{reason}; install it with: apt-get install nginx"),
-        },
-        other => other,
     }
 }
 

@@ -14,6 +14,7 @@ use crate::process::{Running, free_port};
 
 const SERVER: &str = "redis-server";
 const TOOL: &str = "redis-benchmark";
+const PACKAGE: &str = "redis";
 const START_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A running Redis; ended when dropped.
@@ -39,7 +40,7 @@ impl Redis {
         command.args(["--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]);
         command.args(["--port", &address.port().to_string()]);
         let running = Running::start(command, &directory.path().join("output.log"));
-        let mut running = running.map_err(|error| missing(SERVER, &error))?;
+        let mut running = running.map_err(BenchError::missing(SERVER, PACKAGE))?;
         let ready = running.wait_until(START_TIMEOUT, || TcpStream::connect(address).ok());
         let redis = Self { running: Some(running), address, _directory: directory };
         ready.map(|_| redis)
@@ -57,11 +58,6 @@ impl Drop for Redis {
             let _ = running.stop();
         }
     }
-}
-
-fn missing(program: &str, error: &dyn std::fmt::Display) -> BenchError {
-    let reason = format!("{error}; install it with: apt-get install redis");
-    BenchError::Program { program: program.into(), reason }
 }
 
 /// A run of `redis-benchmark`.
@@ -88,7 +84,7 @@ impl Burst<'_> {
         tool.args(["-h", &address.ip().to_string(), "-p", &address.port().to_string()]);
         tool.args(["-c", &self.connections.to_string(), "-P", &self.pipeline.to_string()]);
         tool.args(["-n", &self.commands.to_string(), "--csv"]).args(self.command);
-        let output = tool.output().map_err(|error| missing(TOOL, &error))?;
+        let output = tool.output().map_err(BenchError::missing(TOOL, PACKAGE))?;
         let text = String::from_utf8_lossy(&output.stdout);
         let figures = parse(&text).filter(|_| output.status.success());
         let mut measured = figures.ok_or_else(|| {

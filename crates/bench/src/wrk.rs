@@ -86,10 +86,7 @@ impl Wrk {
     /// `BenchError::Program` when `wrk` is missing, fails or prints something unknown.
     pub(crate) fn run(&self) -> Result<Measured, BenchError> {
         let fail = |reason: String| BenchError::Program { program: "wrk".into(), reason };
-        let output = self
-            .command()
-            .output()
-            .map_err(|error| fail(format!("{error}; install it with: apt-get install wrk")))?;
+        let output = self.command().output().map_err(BenchError::missing("wrk", "wrk"))?;
         if !output.status.success() {
             return Err(fail(String::from_utf8_lossy(&output.stderr).trim().to_owned()));
         }

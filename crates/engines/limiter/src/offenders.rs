@@ -3,6 +3,9 @@
 //!
 //! `K` counters; whoever is not among them takes over the smallest one with its count as the most
 //! by which it may be overstated. Everybody denied more often than one in `K` times is there.
+//!
+//! `structures::count_min::Top` answers the same question from bytes; here a name is only written
+//! for whoever is counted anew, and each count has a bound of its own.
 
 use std::collections::HashMap;
 
