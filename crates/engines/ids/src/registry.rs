@@ -206,16 +206,19 @@ fn signed(number: u64) -> i64 {
 /// See [`SqlError`].
 pub fn violations(tx: &mut Tx<'_>) -> Result<Vec<String>, SqlError> {
     let told = |invariant: Invariant, row: String| invariant.broken_by(row).to_string();
-    let unfit: Vec<(i64, i64)> = tx.query(
-        "SELECT w.datacenter, w.machine FROM worker w, id_layout l
-         WHERE w.datacenter < 0 OR w.machine < 0 OR w.claims < 1 OR w.issued_until_ms < 0
-            OR w.datacenter >= (1 << l.datacenter_bits) OR w.machine >= (1 << l.machine_bits)",
-        &[],
-        |row| Ok((row.get(0)?, row.get(1)?)),
-    )?;
-    let workers = unfit
-        .into_iter()
-        .map(|(datacenter, machine)| told(WORKERS_FIT, format!("worker {datacenter}/{machine}")));
+    // What was never opened has no layout and no worker either.
+    let bits = "SELECT datacenter_bits, machine_bits FROM id_layout";
+    let bits = tx.find(bits, &[], |row| Ok((row.get::<i64>(0)?, row.get::<i64>(1)?)))?;
+    let (datacenter_bits, machine_bits) = bits.unwrap_or_default();
+    let fits = |number: u32, bits: i64| i64::from(number) >> bits == 0;
+    let unfit = workers(tx)?.into_iter().filter(|row| {
+        let Worker { datacenter, machine } = row.worker;
+        !(fits(datacenter, datacenter_bits) && fits(machine, machine_bits) && row.claims > 0)
+    });
+    let workers = unfit.map(|row| {
+        let Worker { datacenter, machine } = row.worker;
+        told(WORKERS_FIT, format!("worker {datacenter}/{machine}"))
+    });
     let tickets: Vec<String> =
         tx.query("SELECT name FROM ticket WHERE step < 1 OR block < 1 OR next < 0", &[], |row| {
             row.get(0)

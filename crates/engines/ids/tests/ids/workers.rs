@@ -1,7 +1,7 @@
 use std::collections::HashSet;
 
 use kit::clock::Clock;
-use kit::sql::SqlError;
+use kit::sql::{Db, SqlError};
 
 use super::support::{machine, noon, open, open_with, postgres, sqlite};
 
@@ -75,7 +75,16 @@ async fn processes_on_one_database_find_places_of_their_own() {
 #[tokio::test]
 async fn what_the_catalogue_says_holds_and_is_noticed_when_it_does_not() {
     let dir = tempfile::tempdir().unwrap();
-    let db = sqlite(&dir);
+    noticed(sqlite(&dir)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn it_is_noticed_on_postgres_too() {
+    let Some(db) = postgres("ids_catalogue").await else { return };
+    noticed(db).await;
+}
+
+async fn noticed(db: Db) {
     let ids = open(&db, &Clock::frozen(noon())).await;
     ids.next_id().await.unwrap();
     ids.next_tickets("t", 1).await.unwrap();
