@@ -154,6 +154,15 @@ async fn a_pipeline_is_answered_in_order() {
 }
 
 #[tokio::test]
+async fn what_is_answered_does_not_wait_for_a_command_behind_it() {
+    let server = start(Bind::default(), true).await;
+    let mut client = Client::connect(&server).await;
+    client.says("INCR a\r\nWAIT\r\nincr a\r\n", ":1\r\n").await;
+    server.gate.leave.add_permits(1);
+    client.hears("+waited\r\n:2\r\n").await;
+}
+
+#[tokio::test]
 async fn replies_larger_than_a_buffer_arrive_whole() {
     let server = start(Bind::default(), true).await;
     let mut client = Client::connect(&server).await;

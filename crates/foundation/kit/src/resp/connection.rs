@@ -1,8 +1,10 @@
 //! One connection: commands in, replies out, in order.
 
+use std::future::poll_fn;
 use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::task::Poll;
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
@@ -116,7 +118,7 @@ impl<C: Commands, S: AsyncRead + AsyncWrite + Unpin + Send> Client<'_, C, S> {
                 Ok(None) => break,
                 Ok(Some(bytes)) => {
                     if !args.is_empty() {
-                        next = self.run(&inbox[used..used + bytes], &args, reply).await;
+                        next = self.run(&inbox[used..used + bytes], &args, reply).await?;
                     }
                     used += bytes;
                 }
@@ -142,7 +144,12 @@ impl<C: Commands, S: AsyncRead + AsyncWrite + Unpin + Send> Client<'_, C, S> {
         Ok(())
     }
 
-    async fn run(&mut self, bytes: &[u8], args: &[Range<usize>], reply: &mut Reply) -> Next {
+    async fn run(
+        &mut self,
+        bytes: &[u8],
+        args: &[Range<usize>],
+        reply: &mut Reply,
+    ) -> std::io::Result<Next> {
         let (started, resp) = (Stopwatch::start(), self.resp);
         let name = &bytes[args[0].clone()];
         let (specs, own) = (resp.commands.specs(), session::SPECS);
@@ -152,36 +159,45 @@ impl<C: Commands, S: AsyncRead + AsyncWrite + Unpin + Send> Client<'_, C, S> {
         let Some((spec, place)) = found else {
             let name: String = String::from_utf8_lossy(name).chars().take(64).collect();
             reply.error(&format!("ERR unknown command '{name}'"));
-            return Next::Stay;
+            return Ok(Next::Stay);
         };
         if let Some(next) = self.befall(spec, reply).await {
-            return next;
+            return Ok(next);
         }
         if commands::refuse_arity(spec, args.len(), reply) {
-            return Next::Stay;
+            return Ok(Next::Stay);
         }
-        let before = reply.bytes().len();
+        reply.begin();
         let command = Command::new(spec.name, bytes, args);
         let next = match place < specs.len() {
-            true => self.call(&command, reply).await,
+            true => self.call(&command, reply).await.map(|()| Next::Stay)?,
             false => self.converse(&command, reply).await,
         };
-        // A reply of which all is sent already was no error.
-        let failed = reply.bytes().get(before) == Some(&b'-');
-        resp.routes[place].record(if failed { 400 } else { 200 }, started.elapsed());
-        next
+        let status = if reply.is_error() { 400 } else { 200 };
+        resp.routes[place].record(status, started.elapsed());
+        Ok(next)
     }
 
-    async fn call(&mut self, command: &Command<'_>, reply: &mut Reply) -> Next {
+    async fn call(&mut self, command: &Command<'_>, reply: &mut Reply) -> std::io::Result<()> {
         let Some(caller) = &self.caller else {
             reply.error("NOAUTH Authentication required.");
-            return Next::Stay;
+            return Ok(());
         };
-        if let Ran::Later(value) = self.resp.commands.run(caller, command, reply) {
-            let _working = InFlight::new(&self.connection.activity);
-            reply.append(&value.await);
+        if let Ran::Later(mut value) = self.resp.commands.run(caller, command, reply) {
+            let activity = Arc::clone(&self.connection.activity);
+            let _working = InFlight::new(&activity);
+            let now = poll_fn(|cx| Poll::Ready(value.as_mut().poll(cx))).await;
+            let value = match now {
+                Poll::Ready(value) => value,
+                Poll::Pending => {
+                    // What is answered already does not wait for it.
+                    self.send(reply).await?;
+                    value.await
+                }
+            };
+            reply.append(&value);
         }
-        Next::Stay
+        Ok(())
     }
 
     async fn converse(&mut self, command: &Command<'_>, reply: &mut Reply) -> Next {

@@ -7,6 +7,8 @@
 #[derive(Clone, Debug)]
 pub struct Reply {
     bytes: Vec<u8>,
+    /// Where the latest command's value begins.
+    begun_at: usize,
     version: Version,
 }
 
@@ -23,7 +25,7 @@ pub enum Version {
 impl Reply {
     /// No value yet.
     pub fn new(version: Version) -> Self {
-        Self { bytes: Vec::new(), version }
+        Self { bytes: Vec::new(), begun_at: 0, version }
     }
 
     /// Which version the values are written in.
@@ -42,6 +44,17 @@ impl Reply {
 
     pub(super) fn clear(&mut self) {
         self.bytes.clear();
+        self.begun_at = 0;
+    }
+
+    /// The value of a command follows.
+    pub(super) fn begin(&mut self) {
+        self.begun_at = self.bytes.len();
+    }
+
+    /// Whether the latest command's value is an error.
+    pub(super) fn is_error(&self) -> bool {
+        self.bytes.get(self.begun_at) == Some(&b'-')
     }
 
     pub(super) fn append(&mut self, other: &Self) {
