@@ -2,7 +2,7 @@
 //!
 //! - [`layout`]: what an id is made of. [`generator`]: time and sequence in one atomic word.
 //! - [`registry`]: which generator has which worker, and up to when; a seat keeps a generator
-//!   supplied with it.
+//!   supplied with it, on a clock that is kept well enough (`clock_rule.rs`).
 //! - [`service`]: the verbs. [`http`], [`resp`]: the doors; [`fast`] the short way in;
 //!   [`port`] answers other systems.
 //! - [`uuid`]: 128-bit ids. [`ticket`]: small numbers from a row, alone or by steps.
@@ -11,6 +11,7 @@
 //! An id is never made twice: a generator issues only in milliseconds that its row in the registry
 //! gives to it alone, and that row is written ahead of use.
 
+mod clock_rule;
 mod digits;
 pub mod fast;
 pub mod generator;

@@ -28,6 +28,9 @@ pub enum IdError {
         /// How far.
         by_ms: u64,
     },
+    /// The clock is not kept as `clock_offset_max_ms` and `clock_kept_required` ask.
+    #[error("{0}")]
+    ClockUnkept(String),
     /// The clock does not move, and all ids of its millisecond are issued.
     #[error("the clock stands still and all ids of its millisecond are issued; advance it")]
     ClockStands,

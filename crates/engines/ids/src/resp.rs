@@ -169,6 +169,7 @@ fn refuse(refusal: &IdError, reply: &mut Reply) {
         IdError::Refused(_) => "NOPERM",
         IdError::ClockBehind { .. }
         | IdError::ClockJumped { .. }
+        | IdError::ClockUnkept(_)
         | IdError::ClockStands
         | IdError::NoWorker(_)
         | IdError::Lost

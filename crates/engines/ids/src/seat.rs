@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
 use kit::clock::{Clock, StepWatch, pause};
+use kit::clock_sync::ClockSync;
 use kit::entropy::Entropy;
 use kit::sql::Db;
 use kit::system::Ctx;
@@ -16,7 +17,7 @@ use parking_lot::Mutex;
 use crate::generator::{Generator, Grant, Pause, Run};
 use crate::layout::Worker;
 use crate::model::IdError;
-use crate::registry::{self, Claim, ClaimError, WorkerRow};
+use crate::registry::{self, Claim, WorkerRow};
 use crate::settings::Settings;
 
 /// How far ahead of the clock a mark is written, and so how many milliseconds a crash wastes.
@@ -50,6 +51,8 @@ pub(crate) struct Seat {
 /// What is told of the clock and the layout.
 struct Gauges {
     clock_step_us: Gauge,
+    clock_offset_us: Gauge,
+    clock_kept: Gauge,
     epoch_left_days: Gauge,
     refused: CounterFamily,
 }
@@ -61,6 +64,12 @@ impl Gauges {
                 "backplane_ids_clock_step_us",
                 "How far the clock was set between two marks of the id generator, forward positive",
             ),
+            clock_offset_us: metrics.gauge(
+                "backplane_ids_clock_offset_us",
+                "How far the clock is to be moved yet, as the kernel says, forward positive",
+            ),
+            clock_kept: metrics
+                .gauge("backplane_ids_clock_kept", "1 while a time service keeps the clock"),
             epoch_left_days: metrics
                 .gauge("backplane_ids_epoch_left_days", "Days until ids cannot express the time"),
             refused: metrics.counters(
@@ -75,6 +84,7 @@ impl Gauges {
         let reason = match refusal {
             IdError::ClockBehind { .. } => "clock-behind",
             IdError::ClockJumped { .. } => "clock-jumped",
+            IdError::ClockUnkept(_) => "clock-unkept",
             IdError::ClockStands => "clock-stands",
             IdError::Layout(_) => "layout",
             IdError::NoWorker(_) | IdError::Lost => "no-worker",
@@ -235,7 +245,8 @@ impl Seat {
         Ok(())
     }
 
-    async fn claim(&self) -> Result<WorkerRow, ClaimError> {
+    async fn claim(&self) -> Result<WorkerRow, IdError> {
+        self.settings.clock_rule.check(ClockSync::read())?;
         let now = self.clock.now();
         let claim = Claim {
             wanted: self.wanted,
@@ -245,7 +256,7 @@ impl Seat {
             alone: self.sql.embedded().is_some(),
         };
         let layout = self.settings.layout;
-        self.sql.write(move |tx| registry::claim(tx, &layout, &claim)).await
+        Ok(self.sql.write(move |tx| registry::claim(tx, &layout, &claim)).await?)
     }
 
     /// False: the worker is somebody else's now.
@@ -262,6 +273,10 @@ impl Seat {
         let mut steps = self.steps.lock();
         let (step_us, max_ms) = (steps.step_us(), self.settings.clock_jump_max_ms);
         self.gauges.clock_step_us.set(step_us);
+        if let Some(sync) = ClockSync::read() {
+            self.gauges.clock_offset_us.set(sync.offset_us);
+            self.gauges.clock_kept.set(sync.kept.into());
+        }
         let left_ms = self.settings.layout.last_ms().saturating_sub(now_ms(&self.clock));
         self.gauges.epoch_left_days.set(i64::try_from(left_ms / 86_400_000).unwrap_or(i64::MAX));
         let by_ms = u64::try_from(step_us / 1_000).unwrap_or(0);

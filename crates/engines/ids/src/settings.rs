@@ -2,6 +2,7 @@
 
 use serde::Deserialize;
 
+use crate::clock_rule::ClockRule;
 use crate::layout::{Layout, Widths, Worker};
 
 /// The commented section with its defaults.
@@ -22,6 +23,8 @@ pub struct Section {
     pub machine: i64,
     pub clock_back_tolerance_ms: u64,
     pub clock_jump_max_ms: u64,
+    pub clock_offset_max_ms: u64,
+    pub clock_kept_required: bool,
     pub batch_max: u64,
     pub range_ahead_max_ms: u64,
     pub anonymous: bool,
@@ -38,6 +41,8 @@ pub struct Settings {
     pub clock_back_tolerance_ms: u64,
     /// See `clock_jump_max_ms`.
     pub clock_jump_max_ms: u64,
+    /// How well the clock has to be kept.
+    pub clock_rule: ClockRule,
     /// See `batch_max`.
     pub batch_max: u64,
     /// See `range_ahead_max_ms`.
@@ -92,6 +97,10 @@ impl Section {
             worker,
             clock_back_tolerance_ms: self.clock_back_tolerance_ms,
             clock_jump_max_ms: self.clock_jump_max_ms,
+            clock_rule: ClockRule {
+                offset_max_ms: self.clock_offset_max_ms,
+                kept_required: self.clock_kept_required,
+            },
             batch_max: self.batch_max,
             range_ahead_max_ms: self.range_ahead_max_ms,
             anonymous: self.anonymous,

@@ -14,7 +14,8 @@
 //! - [`files`]: immutable files and tails, and the barrier that makes a fork consistent.
 //! - [`documents`]: a folder of small text files that a system reads again while it runs.
 //! - [`disk`], [`machine`]: the files and threads of stores, and where a simulation takes over.
-//! - [`clock`], [`entropy`]: the only places that read the machine's time and randomness.
+//! - [`clock`], [`entropy`]: the only places that read the machine's time and randomness;
+//!   [`clock_sync`]: how well that time is kept.
 //! - [`ids`]: a port that one engine answers for the other systems of a namespace.
 //! - [`invariant`]: what holds at any time, by name.
 //! - [`worker`]: background work, named and ended in order.
@@ -28,6 +29,7 @@
 pub mod auth;
 pub mod capacity;
 pub mod clock;
+pub mod clock_sync;
 pub mod config;
 pub mod disk;
 pub mod documents;

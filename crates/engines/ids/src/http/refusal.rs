@@ -16,6 +16,7 @@ impl From<IdError> for Problem {
         match error {
             IdError::ClockBehind { .. } => unsafe_clock("clock-behind"),
             IdError::ClockJumped { .. } => unsafe_clock("clock-jumped"),
+            IdError::ClockUnkept(_) => unsafe_clock("clock-unkept"),
             IdError::ClockStands => unsafe_clock("clock-stands"),
             IdError::NoWorker(_) | IdError::Lost => unsafe_clock("no-worker"),
             IdError::RangesAhead { .. } => unsafe_clock("ranges-ahead"),

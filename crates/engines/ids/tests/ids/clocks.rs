@@ -56,3 +56,18 @@ async fn a_store_keeps_its_layout() {
     let refused = other.await.err().unwrap().to_string();
     assert!(refused.contains("41, 5, 5, 12 bits") && refused.contains("ids.epoch_ms"), "{refused}");
 }
+
+/// M4: whether the machine's clock is kept is asked when a worker is claimed.
+#[tokio::test]
+async fn a_clock_is_to_be_kept_where_that_is_required() {
+    let dir = tempfile::tempdir().unwrap();
+    let clock = Clock::frozen(noon());
+    let strict = |section: &mut ids::Section| section.clock_kept_required = true;
+    let ids = open_with(&sqlite(&dir), &clock, strict).await.unwrap();
+    let kept = kit::clock_sync::ClockSync::read().is_some_and(|sync| sync.kept);
+    match ids.next_id().await {
+        Ok(_) => assert!(kept, "no time service keeps this clock"),
+        Err(IdError::ClockUnkept(_)) => assert!(!kept, "a time service keeps this clock"),
+        Err(other) => panic!("{other}"),
+    }
+}
