@@ -241,6 +241,17 @@ impl File {
         Ok(())
     }
 
+    /// Makes content and length durable, and no more.
+    ///
+    /// # Errors
+    /// As [`File::sync_all`].
+    pub fn sync_data(&self) -> io::Result<()> {
+        match self {
+            Self::Real(file) => file.sync_data(),
+            Self::Simulated(file) => file.sync_data(),
+        }
+    }
+
     /// Makes content and length durable.
     ///
     /// # Errors

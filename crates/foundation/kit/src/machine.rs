@@ -195,13 +195,15 @@ impl<T> Thread<T> {
 }
 
 /// A task under way; await it for its end, or drop it and let it run.
-pub(crate) enum Running {
+pub enum Running {
+    /// Of the runtime.
     Real(tokio::task::JoinHandle<()>),
+    /// On a simulated machine.
     Simulated(oneshot::Receiver<()>),
 }
 
 /// Runs `task` beside the others.
-pub(crate) fn spawn(task: impl Future<Output = ()> + Send + 'static) -> Running {
+pub fn spawn(task: impl Future<Output = ()> + Send + 'static) -> Running {
     let Some(machine) = simulated() else { return Running::Real(tokio::spawn(task)) };
     let (done, end) = oneshot::channel();
     machine.spawn(Box::pin(async move {
@@ -242,7 +244,7 @@ impl Future for Running {
 }
 
 /// Locks what is held across reads and writes of files.
-pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     waited_for(|| mutex.try_lock()).unwrap_or_else(|| mutex.lock())
 }
 
