@@ -150,6 +150,16 @@ impl Namespaces {
         self.open.load().get(name).cloned()
     }
 
+    /// What `look` says of the namespace `name` if something of it is open already. It is not
+    /// counted as a holder, so nothing is written that other threads write too.
+    pub fn with_opened<R>(
+        &self,
+        name: &NamespaceName,
+        look: impl FnOnce(&Namespace) -> Option<R>,
+    ) -> Option<R> {
+        look(self.open.load().get(name)?)
+    }
+
     /// The namespace `name`; its systems are opened one by one as they are asked for.
     ///
     /// # Errors
