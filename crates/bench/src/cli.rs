@@ -74,6 +74,10 @@ pub(crate) struct LimiterArgs {
     /// Rounds; with a peer, pairs of rounds in turn.
     #[arg(long, default_value = "3", value_parser = parse_rounds)]
     pub(crate) rounds: usize,
+    /// Open loop: decisions a second, or `half` for further rounds at half the rate that the
+    /// target's rounds reached.
+    #[arg(long, value_parser = parse_rate)]
+    pub(crate) rate: Option<Rate>,
     /// Print JSON.
     #[arg(long)]
     pub(crate) json: bool,

@@ -15,9 +15,9 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::cli::{LimiterArgs, LimiterDoor};
+use crate::cli::{LimiterArgs, LimiterDoor, Rate};
 use crate::error::BenchError;
-use crate::load::Measured;
+use crate::load::{Measured, Pace};
 use crate::pair::{self, Contender, Paired};
 
 /// Hits at once, and hits in each [`PERIOD_S`]: wide enough that hardly a decision is a refusal.
@@ -42,6 +42,15 @@ pub(crate) struct LimiterFigures {
     pub(crate) keys: u32,
     /// The rounds.
     pub(crate) rounds: Paired,
+    /// Open loops of both sides at half the rate that the target's rounds reached.
+    pub(crate) at_half_rate: Option<Paired>,
+}
+
+impl LimiterFigures {
+    /// Every answer was right.
+    pub(crate) fn is_clean(&self) -> bool {
+        self.rounds.is_clean() && self.at_half_rate.as_ref().is_none_or(Paired::is_clean)
+    }
 }
 
 /// Whose protocol a server speaks where the two differ.
@@ -64,6 +73,7 @@ pub(crate) struct Round {
     duration: Duration,
     keys: u32,
     token: String,
+    pace: Pace,
 }
 
 /// Runs the rounds that the arguments name.
@@ -74,7 +84,7 @@ pub(crate) fn run(args: &LimiterArgs) -> Result<LimiterFigures, BenchError> {
     if args.door == LimiterDoor::Http && args.depth > 1 {
         return Err(BenchError::Usage("--depth is for grpc and resp".to_owned()));
     }
-    let side = |address: &SocketAddr, speaks| Round {
+    let side = |address: &SocketAddr, speaks, pace| Round {
         address: *address,
         speaks,
         connections: args.connections,
@@ -83,6 +93,7 @@ pub(crate) fn run(args: &LimiterArgs) -> Result<LimiterFigures, BenchError> {
         duration: args.duration,
         keys: args.keys,
         token: args.token.clone(),
+        pace,
     };
     if let Some(edge) = &args.rules_at {
         http::put_rules(edge, &args.token)?;
@@ -92,9 +103,23 @@ pub(crate) fn run(args: &LimiterArgs) -> Result<LimiterFigures, BenchError> {
         name,
         run: Box::new(move || measure(door, &round)),
     };
-    let target = contender("target", side(&args.target, Speaks::Ours));
-    let peer = args.peer.as_ref().map(|peer| contender("peer", side(peer, Speaks::Throttlecrab)));
-    let rounds = pair::run(args.rounds, target, peer)?;
+    let both = |pace| {
+        let target = contender("target", side(&args.target, Speaks::Ours, pace));
+        let peer = args.peer.as_ref();
+        let peer = peer.map(|peer| contender("peer", side(peer, Speaks::Throttlecrab, pace)));
+        pair::run(args.rounds, target, peer)
+    };
+    let rounds = both(match args.rate {
+        Some(Rate::PerSecond(rate_per_s)) => Pace::Open { rate_per_s },
+        Some(Rate::Half) | None => Pace::Closed,
+    })?;
+    let at_half_rate = match args.rate {
+        Some(Rate::Half) => {
+            let rate_per_s = (rounds.target.median_requests_per_s / 2.0).max(1.0);
+            Some(both(Pace::Open { rate_per_s })?)
+        }
+        Some(Rate::PerSecond(_)) | None => None,
+    };
     Ok(LimiterFigures {
         door: door.to_string(),
         connections: args.connections,
@@ -102,13 +127,18 @@ pub(crate) fn run(args: &LimiterArgs) -> Result<LimiterFigures, BenchError> {
         threads: args.threads,
         keys: args.keys,
         rounds,
+        at_half_rate,
     })
 }
 
 fn measure(door: LimiterDoor, round: &Round) -> Result<Measured, BenchError> {
     match door {
         LimiterDoor::Http => http::run(round),
-        LimiterDoor::Grpc => drive::run(round, round.depth, |seed| grpc::Caller::new(round, seed)),
-        LimiterDoor::Resp => drive::run(round, 1, |seed| resp::Caller::new(round, seed)),
+        LimiterDoor::Grpc => {
+            drive::run(round, (round.depth, 1), |seed| grpc::Caller::new(round, seed))
+        }
+        LimiterDoor::Resp => {
+            drive::run(round, (1, round.depth), |seed| resp::Caller::new(round, seed))
+        }
     }
 }

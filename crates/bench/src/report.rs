@@ -19,6 +19,9 @@ use crate::shortener::ShortenerFigures;
 use crate::startup::{Spread, StartFigures};
 use crate::telemetry::TelemetryFigures;
 
+/// Above rounds that followed others.
+const AT_HALF_RATE: &str = "open loop at half the target's rate, latency from when each was due:";
+
 /// The machine that was measured.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub(crate) struct Machine {
@@ -101,7 +104,7 @@ impl Report {
             Figures::Processes(figures) => figures.rounds.is_clean(),
             Figures::Ids(figures) => figures.is_clean(),
             Figures::Generator(figures) => figures.rounds.is_clean(),
-            Figures::Limiter(figures) => figures.rounds.is_clean(),
+            Figures::Limiter(figures) => figures.is_clean(),
         };
         Self { machine, figures, clean }
     }
@@ -134,10 +137,14 @@ impl Report {
                 write_rounds(out, rounds)?;
             }
             Figures::Limiter(figures) => {
-                let LimiterFigures { door, connections, depth, threads, keys, rounds } = figures;
+                let LimiterFigures { door, connections, depth, threads, keys, .. } = figures;
                 let shape = format!("{connections} connections of {depth}, {threads} threads");
                 writeln!(out, "limiter by {door}: {shape}, {keys} keys")?;
-                write_rounds(out, rounds)?;
+                write_rounds(out, &figures.rounds)?;
+                if let Some(rounds) = &figures.at_half_rate {
+                    writeln!(out, "{AT_HALF_RATE}")?;
+                    write_rounds(out, rounds)?;
+                }
             }
         }
         match self.clean {
@@ -162,7 +169,7 @@ fn write_shortener(out: &mut impl Write, figures: &ShortenerFigures) -> io::Resu
         write_rounds(out, rounds)?;
     }
     if let Some(rounds) = &figures.at_half_rate {
-        writeln!(out, "open loop at half the target's rate, latency from when each was due:")?;
+        writeln!(out, "{AT_HALF_RATE}")?;
         write_rounds(out, rounds)?;
     }
     if let Some(swept) = &figures.swept {

@@ -77,13 +77,16 @@ impl Handler for Edge {
         let Some(gate) = &self.gate else { return self.answer_fast(request, peer) };
         match gate.pass_now(request, peer)? {
             Passage::Refused(refusal) => Some(refusal),
-            Passage::Free(pass) => match self.answer_fast(request, peer) {
-                Some(answer) => Some(pass.finish(answer)),
-                None => {
-                    pass.keep_in(request.extensions_mut());
-                    None
+            Passage::Free(pass) => {
+                let answer = pass.is_now().then(|| self.answer_fast(request, peer)).flatten();
+                match answer {
+                    Some(answer) => Some(pass.finish(answer)),
+                    None => {
+                        pass.keep_in(request.extensions_mut());
+                        None
+                    }
                 }
-            },
+            }
         }
     }
 
@@ -91,7 +94,10 @@ impl Handler for Edge {
         let Some(gate) = self.gate.clone() else { return self.routes.answer(request, peer) };
         let routes = Arc::clone(&self.routes);
         if let Some(pass) = Pass::take_from(request.extensions_mut()) {
-            return Box::pin(async move { pass.finish(routes.answer(request, peer).await) });
+            return Box::pin(async move {
+                pass.turn().await;
+                pass.finish(routes.answer(request, peer).await)
+            });
         }
         Box::pin(async move {
             // The head alone is ruled on: a body cannot be shared between threads.

@@ -1,6 +1,7 @@
-//! Closed loops over protocols that are not HTTP/1: callers on threads of one runtime each, until
-//! the time is over.
+//! Loops over protocols that are not HTTP/1: callers on threads of one runtime each, until the time
+//! is over; in an open loop each exchange goes when it is due.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::task::JoinSet;
@@ -8,8 +9,9 @@ use tokio::task::JoinSet;
 use super::Round;
 use crate::clock;
 use crate::error::BenchError;
-use crate::latency::Latencies;
-use crate::load::Measured;
+use crate::latency::{Latencies, Schedule};
+use crate::load::{Measured, Pace};
+use crate::pacer::Gate;
 
 /// A caller that fails this often gives up.
 const FAILURES_MAX: u64 = 20;
@@ -25,6 +27,23 @@ pub(crate) trait Calls: Send + Sized + 'static {
     fn call(&mut self) -> impl Future<Output = Result<u64, String>>;
 }
 
+/// When exchanges go, and until when.
+#[derive(Clone)]
+struct Times {
+    deadline: Instant,
+    gate: Option<Arc<Gate>>,
+}
+
+impl Times {
+    /// When the next exchange of a free caller is due; none when the time is over.
+    async fn next(&self) -> Option<Instant> {
+        match &self.gate {
+            Some(gate) => gate.pass().await,
+            None => Some(clock::now()).filter(|now| *now < self.deadline),
+        }
+    }
+}
+
 #[derive(Default)]
 struct Tally {
     latencies: Option<Latencies>,
@@ -34,10 +53,10 @@ struct Tally {
     last: Option<Instant>,
 }
 
-/// Runs one round: on each connection `callers` at once.
+/// Runs one round: on each connection `callers` at once, each exchange of so many `decisions`.
 pub(crate) fn run<C: Calls>(
     round: &Round,
-    callers: usize,
+    (callers, decisions): (usize, usize),
     caller: impl Fn(u64) -> C,
 ) -> Result<Measured, BenchError> {
     let deadline = clock::now() + round.duration;
@@ -46,22 +65,32 @@ pub(crate) fn run<C: Calls>(
         groups[number % round.threads].push(caller(number as u64));
     }
     let start = clock::now();
+    let gate = match round.pace {
+        Pace::Closed => None,
+        Pace::Open { rate_per_s } => {
+            let schedule = Schedule::new(start, rate_per_s / decisions as f64);
+            Some(Arc::new(Gate::new(schedule)))
+        }
+    };
+    let times = Times { deadline, gate };
     let threads: Vec<_> = groups
         .into_iter()
-        .map(|group| std::thread::spawn(move || run_thread(group, callers, deadline)))
+        .map(|group| {
+            let times = times.clone();
+            std::thread::spawn(move || run_thread(group, callers, times))
+        })
         .collect();
+    let due = times.gate.as_ref().map(|gate| gate.run(deadline));
     let mut total = Tally::default();
     for thread in threads {
         total.merge(thread.join().map_err(|_| BenchError::Thread)??);
     }
-    Ok(total.measured(start))
+    let taken = times.gate.as_ref().map_or(0, |gate| gate.taken());
+    let unsent = due.unwrap_or(0).saturating_sub(taken);
+    Ok(Measured { unsent, ..total.measured(start) })
 }
 
-fn run_thread<C: Calls>(
-    group: Vec<C>,
-    callers: usize,
-    deadline: Instant,
-) -> Result<Tally, BenchError> {
+fn run_thread<C: Calls>(group: Vec<C>, callers: usize, times: Times) -> Result<Tally, BenchError> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(BenchError::system("starting a runtime"))?;
     let local = tokio::task::LocalSet::new();
@@ -74,7 +103,7 @@ fn run_thread<C: Calls>(
                 answer,
             })?;
             for caller in connected {
-                tasks.spawn_local(drive(caller, deadline));
+                tasks.spawn_local(drive(caller, times.clone()));
             }
         }
         let mut total = Tally::default();
@@ -85,11 +114,11 @@ fn run_thread<C: Calls>(
     })
 }
 
-async fn drive<C: Calls>(mut caller: C, deadline: Instant) -> Tally {
+async fn drive<C: Calls>(mut caller: C, times: Times) -> Tally {
     let mut latencies = Latencies::new();
     let mut tally = Tally::default();
-    while clock::now() < deadline && tally.failed < FAILURES_MAX {
-        let began = clock::now();
+    while tally.failed < FAILURES_MAX {
+        let Some(began) = times.next().await else { break };
         match tokio::time::timeout(EXCHANGE_TIMEOUT, caller.call()).await {
             Ok(Ok(right)) => {
                 let now = clock::now();

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use super::{BURST, PERIOD_S, RATE, Round, Speaks};
 use crate::error::BenchError;
 use crate::http::Reply;
-use crate::load::{self, Measured, Pace, Plan};
+use crate::load::{self, Measured, Plan};
 use crate::random::Random;
 use crate::target::{Call, Target};
 use crate::traffic::{Traffic, Verdict, refused};
@@ -51,7 +51,7 @@ pub(crate) fn run(round: &Round) -> Result<Measured, BenchError> {
         address: round.address,
         threads: round.threads,
         duration: round.duration,
-        pace: Pace::Closed,
+        pace: round.pace,
     };
     let share = |number: usize| -> Box<dyn Traffic> {
         Box::new(Decisions {

@@ -8,6 +8,7 @@ use std::net::{IpAddr, Ipv6Addr};
 
 use http::HeaderMap;
 
+use crate::address_text::AddressText;
 use crate::model::{Descriptor, Request};
 
 /// Entries of `X-Forwarded-For` that are looked at.
@@ -64,6 +65,32 @@ pub struct Seen<'r> {
     pub user: Option<&'r str>,
 }
 
+/// What a recipe makes of one request, without lists of it: a decision takes it as it is.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Head<'r> {
+    pub(crate) recipe: &'r Recipe,
+    pub(crate) seen: Seen<'r>,
+    /// [`Recipe::address`] as text.
+    pub(crate) address: &'r AddressText,
+}
+
+impl<'r> Head<'r> {
+    /// The parts of each descriptor.
+    pub(crate) fn descriptors(&self) -> impl Iterator<Item = &'r [Part]> {
+        self.recipe.descriptors.iter().map(Vec::as_slice)
+    }
+
+    /// What a part is in this request; none where the request has no such part.
+    pub(crate) fn entry(&self, part: &'r Part) -> Option<(&'r str, &'r str)> {
+        entry(part, self.seen, self.address.as_str())
+    }
+
+    /// The same as lists.
+    pub(crate) fn request(&self) -> Request<'r> {
+        self.recipe.request(self.seen, self.address.as_str())
+    }
+}
+
 impl Part {
     /// As settings have it; none when it is no part.
     pub fn parse(text: &str) -> Option<Self> {
@@ -88,6 +115,11 @@ impl Recipe {
     /// Whether anything is limited.
     pub fn is_empty(&self) -> bool {
         self.domain.is_empty() || self.descriptors.is_empty()
+    }
+
+    /// Whether who asks matters.
+    pub(crate) fn asks_for_user(&self) -> bool {
+        self.descriptors.iter().flatten().any(|part| *part == Part::User)
     }
 
     /// The request to rule on for what was seen; `address` is [`Recipe::address`] as text.

@@ -1,13 +1,15 @@
 //! What a caller is told in headers: the three of the requirement, `Retry-After` (RFC 9110,
 //! 10.2.3), and `RateLimit` with `RateLimit-Policy` (draft-ietf-httpapi-ratelimit-headers-10).
 
-use std::fmt::Write;
+use std::time::Duration;
 
 use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
 use http::header::{HeaderName, RETRY_AFTER};
 use http::{HeaderMap, HeaderValue};
 use kit::http::Problem;
 
+use crate::admission::Admission;
 use crate::answer::Answer;
 use crate::model::{Ruling, Status};
 use crate::rules::Limit;
@@ -17,44 +19,125 @@ const REMAINING: HeaderName = HeaderName::from_static("x-ratelimit-remaining");
 const X_RETRY_AFTER: HeaderName = HeaderName::from_static("x-ratelimit-retry-after");
 const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
 const POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
+/// Headers of one answer.
+const HEADERS_MAX: usize = 6;
 /// Bytes of a policy's name.
 const NAME_BYTES_MAX: usize = 64;
 
 /// Adds the headers of a ruling; nothing where nothing is limited.
 pub fn add(headers: &mut HeaderMap, ruling: &Ruling) {
+    add_some(headers, ruling, true);
+}
+
+/// Adds the three of the requirement, and the fields of the draft where `has_draft`.
+pub(crate) fn add_some(headers: &mut HeaderMap, ruling: &Ruling, has_draft: bool) {
     let Some((limit, answer)) = ruling.tightest() else { return };
-    headers.insert(LIMIT, HeaderValue::from(limit.requests));
-    headers.insert(REMAINING, HeaderValue::from(answer.remaining));
+    let mut values = Values::default();
+    values.number(LIMIT, limit.requests);
+    values.number(REMAINING, answer.remaining);
     if let Some(seconds) = ruling.retry_after_s() {
-        headers.insert(X_RETRY_AFTER, HeaderValue::from(seconds));
-        headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
+        values.number(X_RETRY_AFTER, seconds);
+        values.number(RETRY_AFTER, seconds);
     }
-    let (policies, states) = fields(&ruling.statuses);
-    for (name, field) in [(POLICY, policies), (RATE_LIMIT, states)] {
-        // Names are reduced to what a header may hold.
-        if let Ok(value) = HeaderValue::from_str(&field) {
-            headers.insert(name, value);
+    if has_draft {
+        policies(&mut values.text, &ruling.statuses);
+        values.end(POLICY);
+        states(&mut values.text, &ruling.statuses);
+        values.end(RATE_LIMIT);
+    }
+    values.add_to(headers);
+}
+
+/// Adds what an admitted request is told.
+pub(crate) fn add_admission(headers: &mut HeaderMap, admission: &Admission) {
+    let mut values = Values::default();
+    values.number(LIMIT, admission.requests);
+    values.number(REMAINING, admission.remaining);
+    values.add_to(headers);
+}
+
+/// Values of headers in one buffer, because an answer has several and memory is asked for once.
+#[derive(Default)]
+struct Values {
+    text: Text,
+    /// Each header with where its value ends.
+    ends: [Option<(HeaderName, usize)>; HEADERS_MAX],
+}
+
+impl Values {
+    /// What was written since the last one is the value of `name`.
+    fn end(&mut self, name: HeaderName) {
+        if let Some(free) = self.ends.iter_mut().find(|end| end.is_none()) {
+            *free = Some((name, self.text.0.len()));
+        }
+    }
+
+    fn number(&mut self, name: HeaderName, number: u32) {
+        self.text.number(number);
+        self.end(name);
+    }
+
+    fn add_to(self, headers: &mut HeaderMap) {
+        let text = Bytes::from(self.text.0);
+        let mut start = 0;
+        for (name, end) in self.ends.into_iter().flatten() {
+            // Names are reduced to what a header may hold.
+            if let Ok(value) = HeaderValue::from_maybe_shared(text.slice(start..end)) {
+                headers.insert(name, value);
+            }
+            start = end;
         }
     }
 }
 
-/// Every limit that applies, as the draft's two fields list them.
-fn fields(statuses: &[Status]) -> (String, String) {
-    let (mut policies, mut states) = (String::new(), String::new());
-    for (number, status) in statuses.iter().enumerate() {
-        let (Some(limit), Some(answer)) = (&status.limit, &status.answer) else { continue };
-        let comma = if policies.is_empty() { "" } else { ", " };
-        let name = policy_name(status, number);
-        // Writing to a string cannot fail.
-        let _ = write!(
-            policies,
-            "{comma}\"{name}\";q={};w={}",
-            limit.burst.max(limit.requests),
-            limit.period_s
-        );
-        let _ = write!(states, "{comma}\"{name}\";r={};t={}", answer.remaining, seconds(answer));
+/// Text in the making.
+struct Text(Vec<u8>);
+
+impl Default for Text {
+    /// With room for the headers of two limits.
+    fn default() -> Self {
+        Self(Vec::with_capacity(192))
     }
-    (policies, states)
+}
+
+impl Text {
+    fn text(&mut self, text: &str) {
+        self.0.extend_from_slice(text.as_bytes());
+    }
+
+    fn number(&mut self, number: u32) {
+        self.text(itoa::Buffer::new().format(number));
+    }
+
+    /// A parameter of a field, such as `;w=60`.
+    fn parameter(&mut self, key: &str, number: u32) {
+        self.text(key);
+        self.number(number);
+    }
+}
+
+/// Every limit that applies, as the draft's `RateLimit-Policy` lists them.
+fn policies(text: &mut Text, statuses: &[Status]) {
+    for (place, (number, status, limit, _)) in limited(statuses).enumerate() {
+        begin(text, place, (number, status));
+        text.parameter(";q=", limit.burst.max(limit.requests));
+        text.parameter(";w=", limit.period_s);
+    }
+}
+
+/// What is left of each, as the draft's `RateLimit` lists them.
+fn states(text: &mut Text, statuses: &[Status]) {
+    for (place, (number, status, _, answer)) in limited(statuses).enumerate() {
+        begin(text, place, (number, status));
+        text.parameter(";r=", answer.remaining);
+        text.parameter(";t=", seconds(answer));
+    }
+}
+
+fn limited(statuses: &[Status]) -> impl Iterator<Item = (usize, &Status, &Limit, &Answer)> {
+    statuses.iter().enumerate().filter_map(|(number, status)| {
+        Some((number, status, status.limit.as_ref()?, status.answer.as_ref()?))
+    })
 }
 
 /// Until there is more: the wait when there is nothing left, else until all is back.
@@ -62,18 +145,20 @@ fn seconds(answer: &Answer) -> u32 {
     answer.retry_after_s().unwrap_or_else(|| answer.reset_s())
 }
 
-/// The rule's name where it has one, of characters that need no escape.
-fn policy_name(status: &Status, number: usize) -> String {
-    let name = status.rule.as_ref().and_then(|rule| rule.name.as_deref());
-    match name {
-        None => format!("limit-{number}"),
+/// An item of a list with its name: the rule's where it has one, of characters that need no escape.
+fn begin(text: &mut Text, place: usize, (number, status): (usize, &Status)) {
+    text.text(if place == 0 { "\"" } else { ", \"" });
+    match status.rule.as_ref().and_then(|rule| rule.name.as_deref()) {
+        None => {
+            text.text("limit-");
+            text.text(itoa::Buffer::new().format(number));
+        }
         Some(name) => {
-            let plain = |character: &char| {
-                character.is_ascii_alphanumeric() || "-_./:= ".contains(*character)
-            };
-            name.chars().filter(plain).take(NAME_BYTES_MAX).collect()
+            let is_plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_./:= ".contains(byte);
+            text.0.extend(name.bytes().filter(is_plain).take(NAME_BYTES_MAX));
         }
     }
+    text.text("\"");
 }
 
 /// The refusal: 429 (RFC 6585, section 4) as a problem document, with the headers.
@@ -85,6 +170,16 @@ pub fn refusal(ruling: &Ruling) -> Response {
     };
     let mut response = Problem::too_many(detail).retry_after(seconds).into_response();
     add(response.headers_mut(), ruling);
+    response
+}
+
+/// The refusal of a request that would wait too long in a queue; after `wait` it would not.
+pub(crate) fn too_long(ruling: &Ruling, wait: Duration) -> Response {
+    let seconds = u32::try_from(wait.as_micros().div_ceil(1_000_000)).unwrap_or(u32::MAX).max(1);
+    let detail = format!("Too many requests wait already; try again in {seconds} s.");
+    let mut response = Problem::too_many(detail).retry_after(seconds).into_response();
+    add(response.headers_mut(), ruling);
+    response.headers_mut().insert(X_RETRY_AFTER, HeaderValue::from(seconds));
     response
 }
 

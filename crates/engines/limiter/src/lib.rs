@@ -10,15 +10,18 @@
 //! [`leaking_bucket`], [`fixed_window`], [`sliding_log`], [`sliding_counter`] with [`sub_windows`],
 //! [`gcra`] under the buckets, and [`concurrency`]. [`windowed`] packs a count into a word.
 //!
-//! Beside them: [`rule_files`] reads the files again each second; [`over_cache`] and [`permits`]
-//! spare the store; [`deferred`] keeps requests for later; [`recording`] lets a candidate for a
-//! rule file be tried on the latest decisions; [`offenders`] names who is denied most;
-//! [`descriptors`] tells of an HTTP request what a rule may match; [`middleware`] is the gate as a
+//! Beside them: [`rule_files`] reads the files again each second, and `rule_metrics` shows what
+//! their rules did; [`over_cache`] and [`permits`] spare the store; [`deferred`] keeps requests for
+//! later; [`recording`] lets a candidate for a rule file be tried on the latest decisions;
+//! [`offenders`] names who is denied most; [`descriptors`] tells of an HTTP request what a rule may
+//! match, and `admission` is the short way of one that passes; [`middleware`] is the gate as a
 //! layer of tower.
 //!
 //! A key is a keyed hash of who asks, so nothing of a caller is kept. The mechanisms read no clock
 //! and do no I/O, and a decision reads the clock once.
 
+mod address_text;
+mod admission;
 pub mod algorithm;
 pub mod answer;
 pub mod concurrency;
@@ -40,6 +43,7 @@ mod plan;
 pub mod recording;
 pub mod resp;
 pub mod rule_files;
+mod rule_metrics;
 pub mod rules;
 pub mod service;
 pub mod settings;

@@ -1,12 +1,14 @@
 //! A request with the rules that apply to it: what is charged to whom.
 
+use std::cell::Cell;
 use std::sync::Arc;
 
 use crate::algorithm::Algorithm;
 use crate::answer::Answer;
+use crate::descriptors::Head;
 use crate::fixed_window::FixedWindow;
 use crate::model::{Override, Request, Ruling, Status, Verdict};
-use crate::rules::{KeyHasher, Limit, Manner, OnLimit, Outcome, Rule, RuleSet, Secret};
+use crate::rules::{KeyHasher, Limit, Manner, Match, OnLimit, Outcome, Rule, RuleSet, Secret};
 use crate::table::Charge;
 use crate::windowed::COUNT_MAX;
 
@@ -36,14 +38,7 @@ impl Plan {
         let mut replaced: Vec<Arc<Rule>> = Vec::new();
         for descriptor in &request.descriptors {
             let found = set.find(request.domain, descriptor.entries.iter().copied(), secret);
-            let rule = found.map(|found| Arc::clone(found.rule));
-            let mut item = Item {
-                limit: rule.as_ref().and_then(|rule| rule.limit),
-                manner: rule.as_ref().map(|rule| rule.manner).unwrap_or_default(),
-                key: found.map_or(0, |found| found.key),
-                hits: descriptor.hits.unwrap_or(request.hits),
-                rule,
-            };
+            let mut item = Item::of(found, descriptor.hits.unwrap_or(request.hits));
             if let Some(wanted) = descriptor.limit {
                 item.limit = Some(limit_of(wanted));
                 if item.key == 0 {
@@ -52,10 +47,23 @@ impl Plan {
                     item.key = hasher.key();
                 }
             }
-            replaced.extend(item.rule.iter().filter(|rule| !rule.replaces.is_empty()).cloned());
+            replaced.extend(item.replacing());
             items.push(item);
         }
-        drop_replaced(&mut items, &replaced);
+        Self::with(items, &replaced)
+    }
+
+    /// Finds the rules of what a gate saw; descriptors without a rule are left out.
+    pub(crate) fn of_head(head: &Head<'_>, set: &RuleSet, secret: Secret) -> Self {
+        let items: Vec<Item> = matches(head, set, secret).map(|m| Item::of(Some(m), 1)).collect();
+        let replaced: Vec<_> = items.iter().filter_map(Item::replacing).collect();
+        Self::with(items, &replaced)
+    }
+
+    fn with(mut items: Vec<Item>, replaced: &[Arc<Rule>]) -> Self {
+        if !replaced.is_empty() {
+            drop_replaced(&mut items, replaced);
+        }
         let has_leases = items.iter().any(|item| {
             matches!(item.limit, Some(Limit { algorithm: Algorithm::Concurrency(_), .. }))
         });
@@ -68,15 +76,21 @@ impl Plan {
         self.items.iter().filter_map(charge).collect()
     }
 
+    /// The one charge where there is just one.
+    pub(crate) fn only_charge(&self, lease: u64) -> Option<Charge<'_>> {
+        let mut limited = self.items.iter().filter_map(|item| charge_of(item, lease));
+        limited.next().filter(|_| limited.next().is_none())
+    }
+
     /// The items that are limited.
     pub(crate) fn limited(&self) -> impl Iterator<Item = (&Item, &Limit)> {
         self.items.iter().filter_map(|item| Some((item, item.limit.as_ref()?)))
     }
 
     /// The ruling that follows from the answers to [`Plan::charges`], and each rule's count of it.
-    pub(crate) fn ruling(self, answers: Vec<Answer>, lease: u64) -> Ruling {
+    pub(crate) fn ruling(self, answers: &[Answer], lease: u64) -> Ruling {
         let mut verdict = Verdict::Ok;
-        for ((item, _), answer) in self.limited().zip(&answers) {
+        for ((item, _), answer) in self.limited().zip(answers) {
             verdict = match (answer.admitted || item.manner.shadow, item.manner.on_limit) {
                 (true, _) => verdict,
                 // Only if every rule that denies keeps the request, it is kept.
@@ -84,7 +98,7 @@ impl Plan {
                 (false, _) => Verdict::OverLimit,
             };
         }
-        let mut answers = answers.into_iter();
+        let mut answers = answers.iter().copied();
         let statuses = self.items.into_iter().map(|item| {
             let answer = item.limit.and_then(|_| answers.next());
             let over = answer.is_some_and(|answer| !answer.admitted);
@@ -106,6 +120,42 @@ impl Plan {
         let statuses = statuses.collect();
         let lease = (self.has_leases && verdict == Verdict::Ok).then_some(lease);
         Ruling { verdict, statuses, lease }
+    }
+}
+
+/// The rules of what a gate saw, in the order of the recipe.
+pub(crate) fn matches<'s>(
+    head: &Head<'_>,
+    set: &'s RuleSet,
+    secret: Secret,
+) -> impl Iterator<Item = Match<'s>> {
+    head.descriptors().filter_map(move |parts| {
+        let missing = Cell::new(false);
+        let entries = parts.iter().map_while(|part| {
+            let entry = head.entry(part);
+            missing.set(entry.is_none());
+            entry
+        });
+        let found = set.find(&head.recipe.domain, entries, secret);
+        found.filter(|_| !missing.get())
+    })
+}
+
+impl Item {
+    fn of(found: Option<Match<'_>>, hits: u32) -> Self {
+        let rule = found.map(|found| Arc::clone(found.rule));
+        Self {
+            limit: rule.as_ref().and_then(|rule| rule.limit),
+            manner: rule.as_ref().map(|rule| rule.manner).unwrap_or_default(),
+            key: found.map_or(0, |found| found.key),
+            hits,
+            rule,
+        }
+    }
+
+    /// Its rule, where that keeps others out of the request.
+    fn replacing(&self) -> Option<Arc<Rule>> {
+        self.rule.clone().filter(|rule| !rule.replaces.is_empty())
     }
 }
 

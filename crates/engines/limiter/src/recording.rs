@@ -63,9 +63,14 @@ impl Recording {
         Self { ring: Mutex::default(), most }
     }
 
+    /// Whether any are kept.
+    pub fn is_on(&self) -> bool {
+        self.most > 0
+    }
+
     /// Keeps a decision, and forgets the oldest when there are too many.
     pub fn add(&self, request: &Request<'_>, ruling: &Ruling, now_us: u64) {
-        if self.most == 0 {
+        if !self.is_on() {
             return;
         }
         let entry = |(key, value): &(&str, &str)| (Box::from(*key), Box::from(*value));
@@ -111,7 +116,7 @@ impl Recording {
             let request = recorded.request();
             let plan = Plan::of(&request, candidate, secret);
             let answers = table.decide_all(&plan.charges(number), recorded.at_us);
-            let admitted = plan.ruling(answers, number).verdict == Verdict::Ok;
+            let admitted = plan.ruling(&answers, number).verdict == Verdict::Ok;
             rehearsal.admitted_then += usize::from(recorded.admitted);
             rehearsal.admitted_now += usize::from(admitted);
             rehearsal.newly_denied += usize::from(recorded.admitted && !admitted);

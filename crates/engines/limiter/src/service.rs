@@ -16,6 +16,7 @@ use parking_lot::Mutex;
 
 use crate::answer::Answer;
 use crate::deferred::Deferred;
+use crate::descriptors::Head;
 use crate::model::{BadRequest, Request, Ruling, Status, Verdict, describe};
 use crate::offenders::Offenders;
 use crate::plan::Plan;
@@ -66,7 +67,7 @@ impl Limiter {
                 let plan = self.plan(request);
                 let lease = self.lease_for(&plan);
                 let answers = shared.decide(&plan, &self.table, (now_us, lease)).await;
-                Ok(self.rule(request, plan, answers, (now_us, lease)))
+                Ok(self.rule(|| request.clone(), plan, &answers, (now_us, lease)))
             }
         }
     }
@@ -79,11 +80,30 @@ impl Limiter {
         request.check()?;
         let now_us = self.now_us();
         let plan = self.plan(request);
+        Ok(self.charge_here(|| request.clone(), plan, now_us))
+    }
+
+    /// As [`Limiter::decide_here`] for what a gate saw of a request; its statuses are those of the
+    /// rules that apply.
+    pub(crate) fn decide_head(&self, head: &Head<'_>) -> Ruling {
+        let now_us = self.now_us();
+        let plan = Plan::of_head(head, &self.rules.load(), self.secret);
+        self.charge_here(|| head.request(), plan, now_us)
+    }
+
+    /// `request` is asked for only where it is kept or named.
+    fn charge_here<'r>(
+        &self,
+        request: impl Fn() -> Request<'r>,
+        plan: Plan,
+        now_us: u64,
+    ) -> Ruling {
         let lease = self.lease_for(&plan);
-        let charges = plan.charges(lease);
-        let answers = self.table.decide_all(&charges, now_us);
-        drop(charges);
-        Ok(self.rule(request, plan, answers, (now_us, lease)))
+        if let Some(answer) = plan.only_charge(lease).map(|only| self.table.decide(&only, now_us)) {
+            return self.rule(request, plan, &[answer], (now_us, lease));
+        }
+        let answers = self.table.decide_all(&plan.charges(lease), now_us);
+        self.rule(request, plan, &answers, (now_us, lease))
     }
 
     /// Whether a caller may have requests ruled on.
@@ -225,16 +245,16 @@ impl Limiter {
         if plan.has_leases { self.entropy.number() >> 1 | 1 } else { 0 }
     }
 
-    fn rule(
+    fn rule<'r>(
         &self,
-        request: &Request<'_>,
+        request: impl Fn() -> Request<'r>,
         plan: Plan,
-        answers: Vec<Answer>,
+        answers: &[Answer],
         (now_us, lease): (u64, u64),
     ) -> Ruling {
-        let denied = plan.limited().zip(&answers).find(|(_, answer)| !answer.admitted);
+        let denied = plan.limited().zip(answers).find(|(_, answer)| !answer.admitted);
         if let Some(((item, _), _)) = denied {
-            self.note_offender(request, item);
+            self.note_offender(&request(), item);
         }
         let ruling = plan.ruling(answers, lease);
         match ruling.verdict {
@@ -242,7 +262,9 @@ impl Limiter {
             Verdict::OverLimit => self.decided.over.inc(),
             Verdict::Queue => self.decided.queued.inc(),
         };
-        self.recording.add(request, &ruling, now_us);
+        if self.recording.is_on() {
+            self.recording.add(&request(), &ruling, now_us);
+        }
         ruling
     }
 

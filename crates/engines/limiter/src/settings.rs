@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use crate::descriptors::{Part, Recipe};
+use crate::gate::Manners;
 use crate::rules::Kind;
 use crate::shared::LinkSettings;
 
@@ -32,6 +33,8 @@ pub struct Section {
     pub resp_listen: String,
     pub edge_domain: String,
     pub edge_descriptors: Vec<Vec<String>>,
+    pub edge_draft_headers: bool,
+    pub edge_wait_max_ms: u32,
     pub trusted_hops: u32,
     pub ipv6_prefix: u8,
 }
@@ -59,6 +62,8 @@ pub struct Settings {
     pub anonymous: bool,
     /// See `edge_domain` and the keys below it.
     pub edge: Recipe,
+    /// See `edge_draft_headers` and `edge_wait_max_ms`.
+    pub manners: Manners,
 }
 
 impl Section {
@@ -119,6 +124,10 @@ impl Section {
             deferred_max: self.deferred_max,
             anonymous: self.anonymous,
             edge,
+            manners: Manners {
+                draft_headers: self.edge_draft_headers,
+                wait_max: Duration::from_millis(self.edge_wait_max_ms.into()),
+            },
         })
     }
 }

@@ -1,23 +1,28 @@
 //! Counters that several instances share, in a store that speaks RESP and runs Lua (Redis 7,
-//! Valkey): one script a decision, whatever the number of limits.
+//! Valkey): a decision is one step of a script, whatever the number of limits, and decisions that
+//! wait for a connection share a call of it.
 //!
 //! Before the store is asked, [`crate::over_cache`] answers for callers that are over their limit,
 //! and [`crate::permits`] for rules in soft mode. When it cannot be asked, each rule goes its way:
 //! this instance's own table, or a refusal.
 
+mod call;
+mod lane;
 mod link;
+mod message;
 
 use kit::telemetry::metrics::Metrics;
 use redis::Script;
 
 use crate::algorithm::Algorithm;
-use crate::answer::{Answer, NEVER};
-use crate::over_cache::{Asked, OverCache};
+use crate::answer::Answer;
+use crate::over_cache::{self, OverCache};
 use crate::permits::Permits;
 use crate::plan::Plan;
 use crate::rules::{Mode, OnFailure, Outcome};
 use crate::table::{Charge, Table};
 
+use call::{Asked, Decider, Terms, lease_text};
 use link::Link;
 pub use link::LinkSettings;
 pub(crate) use link::{PROBE_EVERY, StoreError};
@@ -30,15 +35,11 @@ const FAILED_RETRY_US: u64 = 1_000_000;
 /// The shared store as one namespace uses it.
 pub struct Shared {
     link: Link,
-    decide: Script,
     give_back: Script,
     over: OverCache,
     permits: Permits,
     /// In front of every key, with the namespace.
     prefix: String,
-    /// Tells requests of this instance apart from those of others.
-    instance: String,
-    requests: std::sync::atomic::AtomicU64,
 }
 
 /// Who shares the store.
@@ -71,14 +72,11 @@ impl Shared {
         metrics: &Metrics,
     ) -> Result<Self, String> {
         Ok(Self {
-            link: Link::new(settings, metrics)?,
-            decide: Script::new(include_str!("shared/decide.lua")),
+            link: Link::new(settings, Decider::new(sharing.instance), metrics)?,
             give_back: Script::new(include_str!("shared/give_back.lua")),
             over: OverCache::new(OVER_BYTES_MAX),
             permits: Permits::new(sharing.instances),
             prefix: sharing.prefix,
-            instance: sharing.instance,
-            requests: std::sync::atomic::AtomicU64::new(0),
         })
     }
 
@@ -141,7 +139,7 @@ impl Shared {
     /// What [`Shared::decide`] would say, with what is left before it.
     pub(crate) async fn look(&self, plan: &Plan) -> Result<Vec<Answer>, StoreError> {
         let charges = plan.charges(0);
-        let mut answers = self.run("look", &charges).await?;
+        let mut answers = self.run(call::Mode::Look, &charges).await?;
         for (answer, charge) in answers.iter_mut().zip(&charges) {
             if answer.admitted {
                 answer.remaining = answer.remaining.saturating_add(charge.hits);
@@ -153,8 +151,7 @@ impl Shared {
     /// Gives back what was charged. A store that is down forgets nothing and gives nothing back.
     pub(crate) async fn give_back(&self, charges: &[Charge<'_>]) {
         for charge in charges {
-            let (kind, [cost, ..], _) = parameters(charge.algorithm);
-            self.change(charge, kind, cost).await;
+            self.change(charge, None).await;
         }
     }
 
@@ -162,17 +159,20 @@ impl Shared {
     pub(crate) async fn reset(&self, charges: &[Charge<'_>]) {
         for charge in charges {
             self.permits.forget(charge.key);
-            self.change(charge, "reset", 0).await;
+            self.change(charge, Some("reset")).await;
         }
     }
 
-    async fn change(&self, charge: &Charge<'_>, kind: &'static str, cost: u64) {
+    /// Gives back what was charged, or does what `verb` says.
+    async fn change(&self, charge: &Charge<'_>, verb: Option<&'static str>) {
         self.over.clear();
+        let terms = Terms::of(charge.algorithm, charge.shadow);
         let changed: Result<i64, _> = self
             .link
-            .run(&self.give_back, |call| {
-                call.key(self.key(charge));
-                call.arg(kind).arg(cost).arg(charge.hits).arg(charge.lease);
+            .run_script(&self.give_back, |call| {
+                call.key(terms.key(&self.prefix, charge.key));
+                call.arg(verb.unwrap_or(terms.kind)).arg(terms.parameters[0]);
+                call.arg(charge.hits).arg(lease_text(charge.lease));
             })
             .await;
         if let Err(error) = changed {
@@ -232,7 +232,7 @@ impl Shared {
         match charge.algorithm {
             Algorithm::Deny => Some(Answer::DENIED),
             algorithm => {
-                let asked = Asked { key: charge.key, algorithm, hits: charge.hits };
+                let asked = over_cache::Asked { key: charge.key, algorithm, hits: charge.hits };
                 self.over.find(&asked, now_us)
             }
         }
@@ -250,10 +250,10 @@ impl Shared {
         let batched: Vec<Charge<'_>> =
             asks.iter().map(|ask| Charge { hits: batch(ask), ..ask.charge }).collect();
         let plain: Vec<Charge<'_>> = asks.iter().map(|ask| ask.charge).collect();
-        let mut answers = self.run("charge", &batched).await?;
+        let mut answers = self.run(call::Mode::Charge, &batched).await?;
         let has_batches = batched.iter().zip(&plain).any(|(batch, one)| batch.hits > one.hits);
         if has_batches && denies(asks, &answers) {
-            answers = self.run("charge", &plain).await?;
+            answers = self.run(call::Mode::Charge, &plain).await?;
         } else if has_batches {
             for (ask, batch) in asks.iter().zip(&batched) {
                 if let Some((.., period_us)) = ask.soft {
@@ -263,18 +263,26 @@ impl Shared {
             }
         }
         for (charge, answer) in plain.iter().zip(&answers) {
-            let asked = Asked { key: charge.key, algorithm: charge.algorithm, hits: charge.hits };
+            let asked = over_cache::Asked {
+                key: charge.key,
+                algorithm: charge.algorithm,
+                hits: charge.hits,
+            };
             self.over.keep(&asked, answer, now_us);
         }
         Ok(answers)
     }
 
-    /// One call of the script. A key that stands there twice is charged once for both.
+    /// What the store says to a request of these charges.
     async fn run(
         &self,
-        mode: &'static str,
+        mode: call::Mode,
         charges: &[Charge<'_>],
     ) -> Result<Vec<Answer>, StoreError> {
+        if charges.is_empty() {
+            return Ok(Vec::new());
+        }
+        // A key that stands there twice is charged once for both.
         let mut distinct: Vec<Charge<'_>> = Vec::with_capacity(charges.len());
         let mut places = Vec::with_capacity(charges.len());
         for charge in charges {
@@ -289,87 +297,19 @@ impl Shared {
                 }
             }
         }
-        let number = self.requests.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-        let numbers: Vec<i64> = self
-            .link
-            .run(&self.decide, |call| {
-                call.arg(mode);
-                for charge in &distinct {
-                    let (kind, [one, two, three], logs_rejected) = parameters(charge.algorithm);
-                    call.key(self.key(charge));
-                    call.arg(kind).arg(one).arg(two).arg(three).arg(charge.hits);
-                    call.arg(charge.lease).arg(u8::from(charge.shadow));
-                    call.arg(u8::from(logs_rejected));
-                    call.arg(format!("{}:{number}", self.instance));
-                }
-            })
-            .await?;
-        let answer = |(at, charge): (usize, &Charge<'_>)| {
-            let numbers = numbers.get(at * 5..at * 5 + 5);
-            numbers.map_or(Answer::DENIED, |numbers| answer_of(numbers, charge.algorithm))
+        let asked = Asked::new(&self.prefix, &distinct);
+        let answers = match mode {
+            call::Mode::Charge => self.link.decide(asked).await?,
+            call::Mode::Look => self.link.look(asked).await?,
         };
-        Ok(places.into_iter().zip(charges).map(answer).collect())
-    }
-
-    /// With the kind of its value: a rule that changes its algorithm counts anew.
-    fn key(&self, charge: &Charge<'_>) -> String {
-        let (kind, ..) = parameters(charge.algorithm);
-        format!("{}{kind}:{:016x}", self.prefix, charge.key)
+        let answer = |at| answers.get(at).copied().unwrap_or(Answer::DENIED);
+        Ok(places.into_iter().map(answer).collect())
     }
 }
 
 /// Whether an answer denies the request: one of a rule in shadow mode does not.
 fn denies(asks: &[&Ask<'_>], answers: &[Answer]) -> bool {
     asks.iter().zip(answers).any(|(ask, answer)| !answer.admitted && !ask.charge.shadow)
-}
-
-/// How the script is told of an algorithm: its kind, three parameters, and whether rejected
-/// requests are logged. [`Algorithm::Deny`] admits nothing as a window of none.
-fn parameters(algorithm: &Algorithm) -> (&'static str, [u64; 3], bool) {
-    const SECOND_US: u64 = 1_000_000;
-    match algorithm {
-        Algorithm::Deny => ("f", [0, SECOND_US, 0], false),
-        Algorithm::Gcra(gcra) => {
-            let (cost_us, burst_us) = gcra.costs_us();
-            ("g", [cost_us, burst_us, 0], false)
-        }
-        Algorithm::LeakingBucket(bucket) => {
-            let (cost_us, burst_us) = bucket.0.costs_us();
-            ("g", [cost_us, burst_us, 0], false)
-        }
-        Algorithm::IntervalBucket(bucket) => {
-            let interval_us = u64::from(bucket.interval_s) * SECOND_US;
-            ("i", [bucket.size.into(), bucket.refill.into(), interval_us], false)
-        }
-        Algorithm::FixedWindow(window) => {
-            ("f", [window.limit.into(), u64::from(window.length_s) * SECOND_US, 0], false)
-        }
-        Algorithm::SlidingCounter(counter) => {
-            let is_up = counter.rounding == crate::sliding_counter::Rounding::Up;
-            let length_us = u64::from(counter.length_s) * SECOND_US;
-            ("s", [counter.limit.into(), length_us, u64::from(is_up)], false)
-        }
-        Algorithm::SubWindows(windows) => {
-            ("k", [windows.limit.into(), windows.length_us, windows.parts.into()], false)
-        }
-        Algorithm::SlidingLog(log) => {
-            ("l", [log.limit.into(), log.length_us, 0], log.count_rejected)
-        }
-        Algorithm::Concurrency(leases) => ("c", [leases.limit.into(), leases.lease_us, 0], false),
-    }
-}
-
-fn answer_of(numbers: &[i64], algorithm: &Algorithm) -> Answer {
-    let at = |index: usize| numbers.get(index).copied().unwrap_or(0);
-    let micros = |number: i64| u64::try_from(number).unwrap_or(0);
-    let is_queue = matches!(algorithm, Algorithm::LeakingBucket(_));
-    Answer {
-        admitted: at(0) == 1,
-        remaining: u32::try_from(at(1)).unwrap_or(0),
-        reset_us: micros(at(2)),
-        retry_us: if at(3) < 0 { NEVER } else { micros(at(3)) },
-        delay_us: if is_queue { micros(at(4)) } else { 0 },
-    }
 }
 
 /// The store cannot be asked: rules that fail closed refuse, the others count by this instance.

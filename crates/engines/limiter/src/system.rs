@@ -14,6 +14,7 @@ use siphasher::sip128::{Hasher128, SipHasher13};
 use crate::deferred::Deferred;
 use crate::recording::Recording;
 use crate::rule_files::{self, RuleFiles};
+use crate::rule_metrics::RuleMetrics;
 use crate::rules::{Rules, Secret};
 use crate::service::{Decided, Limiter};
 use crate::settings::Settings;
@@ -28,12 +29,13 @@ const SWEEP_EVERY: Duration = Duration::from_secs(10);
 /// The limiter as one of the house's systems.
 pub struct Limiters {
     settings: Settings,
+    rule_metrics: RuleMetrics,
 }
 
 impl Limiters {
     /// With these settings for every namespace.
     pub fn new(settings: Settings) -> Self {
-        Self { settings }
+        Self { settings, rule_metrics: RuleMetrics::new() }
     }
 
     /// The settings.
@@ -94,6 +96,7 @@ impl System for Limiters {
         // A mistake in a file must not take the service down: it decides by no rules, raises the
         // alarm, and takes the file once it is mended.
         rule_files::poll(&limiter);
+        self.rule_metrics.watch(&limiter, &ctx.metrics);
         start_workers(&limiter, &ctx.workers);
         Ok(limiter)
     }

@@ -18,7 +18,7 @@ use crate::frame::{self, PAYLOAD_BYTES_MAX, Record};
 use crate::gather::{Added, Gather, Spare};
 use crate::recovery::{self, Lost};
 use crate::segment::{HEAD_BYTES, Name};
-use crate::writer::{Full, Writer};
+use crate::writer::{self, Full, Writer};
 
 /// Records in memory that wait to be written, in bytes; more has to wait.
 const GATHER_BYTES_MAX: u64 = 16 << 20;
@@ -190,7 +190,9 @@ impl Journal {
         state.next_bytes = (bytes * 2).min(self.0.options.segment_bytes_max).max(bytes);
         let inner = Arc::clone(&self.0);
         drop(machine::blocking(move || {
-            let made = machine::lock(&inner.writer).make_spare(bytes);
+            let path = machine::lock(&inner.writer).spare_path();
+            let flushes = inner.options.flush == Flush::EveryBatch;
+            let made = writer::make_spare(path, bytes, flushes);
             let mut state = inner.state.lock();
             state.is_preparing = false;
             match made {

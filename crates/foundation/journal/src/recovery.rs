@@ -81,15 +81,16 @@ pub(crate) fn recover(
     for (index, (name, head)) in heads.iter().enumerate() {
         let path = name.path(folder);
         let expected = next.unwrap_or(head.first);
-        if head.first < expected {
-            return Err(JournalError::Overlap { path, first: head.first, expected });
-        }
         if head.first > expected {
             found.lost.push(Lost { from: expected, to: head.first, path: path.clone(), at: 0 });
         }
         let until = heads.get(index + 1).map(|(_, later)| later.first);
         let mut walk = Walk::new(&path, *head, until)?;
-        walk.run(each)?;
+        let durable = walk.run(each)?;
+        if let Some(first) = until.filter(|until| *until < durable) {
+            let path = heads[index + 1].0.path(folder);
+            return Err(JournalError::Overlap { path, first, expected: durable });
+        }
         if until.is_none() {
             walk.make_durable()?;
         }
@@ -138,6 +139,12 @@ fn read_head(path: &Path) -> io::Result<Option<Head>> {
     }
 }
 
+/// Up to which sequence all was durable, as the records from `at` on say; 0: there are none.
+fn durable_at(scan: &mut Scan<'_>, at: u64) -> io::Result<u64> {
+    let header = scan.record(at)?.map(|record| record.header);
+    header.map_or(Ok(0), |header| scan.durable_from(Place { at, header }))
+}
+
 /// A way through one segment.
 struct Walk {
     path: PathBuf,
@@ -169,7 +176,9 @@ impl Walk {
         })
     }
 
-    fn run(&mut self, each: &mut dyn FnMut(&Record<'_>)) -> io::Result<()> {
+    /// Gives up to which sequence the records that follow were durable: a write that was cut off
+    /// leaves some behind the end, which were not.
+    fn run(&mut self, each: &mut dyn FnMut(&Record<'_>)) -> io::Result<u64> {
         let file = std::mem::replace(&mut self.file, File::open(&self.path)?);
         let mut scan = Scan::new(&file, self.head.run)?;
         while self.until != Some(self.next) {
@@ -185,9 +194,13 @@ impl Walk {
                 },
             }
         }
+        let over = match self.until {
+            Some(until) if until == self.next => durable_at(&mut scan, self.at)?,
+            _ => 0,
+        };
         drop(scan);
         self.file = file;
-        Ok(())
+        Ok(over)
     }
 
     fn pass(&mut self, place: Place) {

@@ -12,6 +12,29 @@ use crate::segment::{HEAD_BYTES, Name};
 /// What is written at once where a spare is made.
 static ZEROS: [u8; 64 << 10] = [0; 64 << 10];
 
+/// Makes a spare with room for `bytes` of records; beside everything else that is done to files.
+pub(crate) fn make_spare(path: PathBuf, bytes: u64, flushes: bool) -> io::Result<Spare> {
+    let file = File::create(&path)?;
+    let bytes = bytes + HEAD_BYTES as u64;
+    let fill = || {
+        let mut at = 0;
+        while at < bytes {
+            let zeros = &ZEROS[..(bytes - at).min(ZEROS.len() as u64) as usize];
+            file.write_all_at(zeros, at)?;
+            at += zeros.len() as u64;
+        }
+        if flushes { file.sync_all() } else { Ok(()) }
+    };
+    match fill() {
+        Ok(()) => Ok(Spare { path, bytes }),
+        Err(error) => {
+            // What is left of it takes room from others; the next opening removes it else.
+            let _ = disk::remove_file(&path);
+            Err(error)
+        }
+    }
+}
+
 /// A segment that no record is added to any more.
 #[derive(Clone, Debug)]
 pub(crate) struct Full {
@@ -93,36 +116,13 @@ impl Writer {
         Ok(())
     }
 
-    /// Makes room for `bytes` of records in a file of its own.
-    pub(crate) fn make_spare(&mut self, bytes: u64) -> io::Result<Spare> {
-        let path = self.spare_path();
-        let file = File::create(&path)?;
-        let bytes = bytes + HEAD_BYTES as u64;
-        let fill = || {
-            let mut at = 0;
-            while at < bytes {
-                let zeros = &ZEROS[..(bytes - at).min(ZEROS.len() as u64) as usize];
-                file.write_all_at(zeros, at)?;
-                at += zeros.len() as u64;
-            }
-            if self.flushes { file.sync_all() } else { Ok(()) }
-        };
-        match fill() {
-            Ok(()) => Ok(Spare { path, bytes }),
-            Err(error) => {
-                // What is left of it is in the way of others; the next opening removes it else.
-                let _ = disk::remove_file(&path);
-                Err(error)
-            }
-        }
-    }
-
     /// Gives up segments whose records are all before `sequence`: up to `wanted` become spares. The
     /// last segment stays: without it nobody knows which sequence is the next.
     pub(crate) fn release(&mut self, sequence: u64, wanted: usize) -> io::Result<Vec<Spare>> {
         let mut spares = Vec::new();
         let released = self.full.iter().take_while(|full| full.end <= sequence).count();
-        let count = released.min(self.full.len() - usize::from(self.open.is_none()));
+        let needed = usize::from(self.open.is_none());
+        let count = released.min(self.full.len().saturating_sub(needed));
         if count > 0 && !self.flushes {
             self.flush()?;
             disk::flush_folder(&self.folder)?;
@@ -143,7 +143,8 @@ impl Writer {
         Ok(spares)
     }
 
-    fn spare_path(&mut self) -> PathBuf {
+    /// A name that no spare has.
+    pub(crate) fn spare_path(&mut self) -> PathBuf {
         self.spare_number += 1;
         Name::Spare(self.spare_number).path(&self.folder)
     }

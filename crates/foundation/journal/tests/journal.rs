@@ -214,7 +214,7 @@ async fn damage_in_a_full_segment_is_told() {
 async fn a_segment_of_another_journal_is_refused() {
     let dir = tempfile::tempdir().unwrap();
     let (journal, _) = open(dir.path(), 1);
-    keep(&journal, &[b"one", b"two"]).await;
+    keep(&journal, &[b"one", b"two", b"three"]).await;
     drop(journal);
     let theirs = Head { number: 1, first: 1, run: 9 };
     fs::write(Name::Tail(1).path(dir.path()), theirs.encode()).unwrap();

@@ -81,6 +81,15 @@ pub const FORK_STAYS_APART: Invariant =
 /// F-3: a fork is acknowledged once it is durable.
 pub const FORK_IS_THERE: Invariant =
     Invariant { id: "F-3", holds: "an acknowledged namespace is there" };
+/// N-1: whenever it is cut short.
+pub const RESET_IS_WHOLE: Invariant =
+    Invariant { id: "N-1", holds: "a reset leaves all that a namespace had, or an empty one" };
+/// N-2: whenever it is cut short.
+pub const DROP_IS_WHOLE: Invariant =
+    Invariant { id: "N-2", holds: "a drop leaves all that a namespace had, or no namespace" };
+/// B-1: over all of its stores.
+pub const SNAPSHOT_IS_ONE_INSTANT: Invariant =
+    Invariant { id: "B-1", holds: "a snapshot of a namespace is of one instant" };
 /// O-1: the relay repeats rather than loses.
 pub const EVENTS_ARE_DELIVERED: Invariant =
     Invariant { id: "O-1", holds: "each committed event is delivered at least once" };
@@ -94,7 +103,7 @@ pub const ONLY_COMMITTED_EVENTS: Invariant =
 pub const ONE_EVENT_AN_ID: Invariant = Invariant { id: "O-4", holds: "an id is one event's" };
 
 /// All of kit's, in order.
-pub const CATALOGUE: [Invariant; 16] = [
+pub const CATALOGUE: [Invariant; 19] = [
     ACKNOWLEDGED_IS_THERE,
     WHOLE_OR_NOT_AT_ALL,
     NOTHING_MADE_UP,
@@ -107,6 +116,9 @@ pub const CATALOGUE: [Invariant; 16] = [
     FORK_IS_A_PREFIX,
     FORK_STAYS_APART,
     FORK_IS_THERE,
+    RESET_IS_WHOLE,
+    DROP_IS_WHOLE,
+    SNAPSHOT_IS_ONE_INSTANT,
     EVENTS_ARE_DELIVERED,
     EVENTS_KEEP_ORDER,
     ONLY_COMMITTED_EVENTS,

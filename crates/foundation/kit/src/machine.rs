@@ -68,6 +68,14 @@ pub enum Mistake {
     TrustLog,
     /// The batch of a failed commit is answered as if it had been kept.
     AnswerFailedCommit,
+    /// A snapshot lets each store go on as soon as it has said what it holds.
+    HoldOneByOne,
+    /// A namespace that ends is emptied file by file under its own name.
+    EmptyInPlace,
+    /// A reset or drop is acknowledged before it is flushed.
+    EndUnflushed,
+    /// A start does not finish a reset that was cut short.
+    ForgetReset,
 }
 
 static SIMULATIONS: AtomicUsize = AtomicUsize::new(0);
@@ -243,7 +251,7 @@ impl Future for Running {
     }
 }
 
-/// Locks what is held across reads and writes of files.
+/// Locks what is held across reads and writes of files, as by a store of a system's own.
 pub fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     waited_for(|| mutex.try_lock()).unwrap_or_else(|| mutex.lock())
 }

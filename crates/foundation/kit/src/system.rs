@@ -136,6 +136,18 @@ impl<S: System> Rooms<S> {
         instance.downcast().map_err(|_| NamespaceError::NotFound(namespace.clone()))
     }
 
+    /// What `look` says of the instance of `namespace` if it is open already: no waiting, no lock,
+    /// and no count of holders that all threads would write.
+    pub fn with_opened<R>(
+        &self,
+        namespace: &NamespaceName,
+        look: impl FnOnce(&S::Instance) -> Option<R>,
+    ) -> Option<R> {
+        self.namespaces.with_opened(namespace, |namespace| {
+            namespace.with_instance(S::NAME, |instance| look(instance.downcast_ref()?))
+        })
+    }
+
     /// The instance of `namespace` if it is open already: no waiting, no lock.
     pub fn opened(&self, namespace: &NamespaceName) -> Option<Arc<S::Instance>> {
         self.namespaces.opened(namespace)?.instance(S::NAME)?.downcast().ok()

@@ -26,6 +26,7 @@ fn promises_hold(scenario: Scenario, seeds: u64) {
     eprintln!("{}: {seeds} seeds, {counts:?}", scenario.name());
     assert!(counts.crashes > seeds && counts.refused > 0 && counts.acknowledged > 100 * seeds);
     assert_eq!(counts.forks > 0, scenario == Scenario::Forks);
+    assert_eq!(counts.backups > 0, scenario == Scenario::Estates);
 }
 
 #[test]
@@ -41,6 +42,11 @@ fn forks_amid_writes_are_whole_and_stay_so() {
 #[test]
 fn the_outbox_loses_and_reorders_nothing() {
     promises_hold(Scenario::Outbox, 10);
+}
+
+#[test]
+fn what_is_reset_dropped_or_backed_up_is_whole() {
+    promises_hold(Scenario::Estates, 8);
 }
 
 #[test]
@@ -86,6 +92,19 @@ fn a_failure_is_shrunk_and_its_command_fails_again() {
     let command = format!("again: cargo run -p sim --bin simulate -- --scenario sql --seed {seed}");
     assert!(told.contains(&command) && told.contains("the last events:"), "{told}");
     assert!(told.contains("--planted failed-flush-hidden"), "{told}");
+}
+
+/// A reset has a moment without a name, and a start that leaves it so is found.
+#[test]
+fn a_reset_that_is_cut_short_is_finished_by_the_next_start() {
+    let short = ShortRun { scenario: Scenario::Estates, seed: Seed(5), length_us: 250_000 };
+    let calls = short.calls().unwrap();
+    let bug = &planted::RESET_FORGOTTEN;
+    let found =
+        (1..=calls).rev().find(|call| short.turn(*call, Turn::PowerLoss, Some(bug)).is_some());
+    let found = found.unwrap();
+    eprintln!("call {found} of {calls} finds it");
+    assert!(short.turn(found, Turn::PowerLoss, None).is_none());
 }
 
 /// Every call to the disk of a short run fails in turn, and the power goes before each.

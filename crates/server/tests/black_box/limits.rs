@@ -52,6 +52,40 @@ fn the_edge_obeys_its_rules() {
     assert_eq!(visitor.get("/healthz").status, 429);
 }
 
+/// Each rule's decisions are in the server's metrics, by the place that the file gives it.
+#[test]
+fn what_each_rule_decided_is_in_the_metrics() {
+    let server = Launch::dev().start();
+    let mut client = server.client("dev");
+    let rules = "domain: d\ndescriptors:\n\
+                 \x20 - {key: k, rate_limit: {unit: day, requests_per_unit: 2}}\n\
+                 \x20 - {key: s, rate_limit: {unit: day, requests_per_unit: 1, \
+                 shadow_mode: true}}\n\
+                 \x20 - {key: unused, rate_limit: {unit: day, requests_per_unit: 1}}\n";
+    let put = client.send("PUT", "/limiter/rules/d.yaml", rules);
+    assert_eq!(put.status, 204, "{put:?}");
+    for (key, status) in [("k", 200), ("k", 200), ("k", 429), ("s", 200), ("s", 200)] {
+        // Callers come and go; they are no labels.
+        let entry = json!({ "key": key, "value": "198.51.100.7" });
+        let asked = json!({ "domain": "d", "descriptors": [{ "entries": [entry] }] });
+        assert_eq!(client.post("/limiter/decide", &asked).status, status);
+    }
+    let text = client.get("/metrics").text();
+    let line = |place: &str, outcome: &str, count: u32| {
+        let labels = format!("rule=\"d:/{place}\",outcome=\"{outcome}\"");
+        format!("backplane_limiter_rule_hits_total{{{labels}}} {count}")
+    };
+    for (place, outcome, count) in
+        [("k", "allowed", 2), ("k", "denied", 1), ("s", "allowed", 1), ("s", "shadow_denied", 1)]
+    {
+        let line = line(place, outcome, count);
+        assert!(text.lines().any(|found| found == line), "{line}: {text}");
+    }
+    let shown = text.lines().filter(|line| line.starts_with("backplane_limiter_rule_hits_total"));
+    assert_eq!(shown.count(), 4);
+    assert!(!text.contains("198.51.100.7"));
+}
+
 #[test]
 fn its_doors_are_in_the_ready_file_and_rules_go_with_a_fork() {
     let server = Launch::dev().start();

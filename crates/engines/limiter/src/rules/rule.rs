@@ -166,6 +166,25 @@ pub struct Tally {
     pub failed: u64,
 }
 
+impl Rule {
+    /// What it decided so far, as metrics have it.
+    pub fn outcomes(&self) -> [(&'static str, u64); 6] {
+        let Tally { allowed, denied, shadowed, queued, failed } = self.counts.tally();
+        let (failed_open, failed_closed) = match self.manner.on_failure {
+            OnFailure::Open => (failed, 0),
+            OnFailure::Closed => (0, failed),
+        };
+        [
+            ("allowed", allowed),
+            ("denied", denied),
+            ("shadow_denied", shadowed),
+            ("queued", queued),
+            ("failed_open", failed_open),
+            ("failed_closed", failed_closed),
+        ]
+    }
+}
+
 impl Counts {
     /// Counts `hits` of an outcome.
     pub fn add(&self, outcome: Outcome, hits: u32) {

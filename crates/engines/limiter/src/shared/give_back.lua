@@ -24,14 +24,18 @@ if kind == 'k' then
 end
 local state = redis.call('GET', key)
 if not state then return 0 end
+-- As decide.lua keeps them.
 if kind == 'g' then
-  state = whole(tonumber(state) - tonumber(ARGV[2]) * hits)
+  local full_at, goes_at = struct.unpack('>LL', state)
+  state = struct.pack('>LL', math.max(full_at - tonumber(ARGV[2]) * hits, 0), goes_at)
 elseif kind == 'f' then
-  state = whole(math.max(tonumber(state) - hits, 0))
+  state = string.format('%d', math.max(tonumber(state) - hits, 0))
+elseif kind == 'i' then
+  local index, taken = struct.unpack('>LL', state)
+  state = struct.pack('>LL', index, math.max(taken - hits, 0))
 else
-  -- interval_bucket `number:taken`, sliding_counter `number:current:previous`
-  local before, count, after = string.match(state, '^(%d+:)(%d+)(.*)$')
-  state = before .. whole(math.max(tonumber(count) - hits, 0)) .. after
+  local index, current, previous = struct.unpack('>LLL', state)
+  state = struct.pack('>LLL', index, math.max(current - hits, 0), previous)
 end
 redis.call('SET', key, state, 'KEEPTTL')
 return 1

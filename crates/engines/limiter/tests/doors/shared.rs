@@ -151,6 +151,27 @@ async fn a_denied_request_charges_nothing_in_the_store() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_given_back_to_the_store_is_there_again() {
+    let Some(store) = store() else { return };
+    for algorithm in ALGORITHMS {
+        let house = instance(&store, &unique(), 1).await;
+        let fields = format!("unit: day, requests_per_unit: 5, {algorithm}");
+        house.rules("a.yaml", &rule(&fields)).await;
+        let limiter = house.limiter().await;
+        let remaining = async || {
+            let look = limiter.explain(&Request { hits: 0, ..asked("ada") }).await.unwrap();
+            look[0].answer.unwrap().remaining
+        };
+        let ruling = limiter.decide(&Request { hits: 3, ..asked("ada") }).await.unwrap();
+        assert_eq!(remaining().await, 2, "{algorithm}");
+        let back = Request { hits: 2, ..asked("ada") };
+        limiter.give_back(&back, ruling.lease.unwrap_or(0)).await.unwrap();
+        let whole_lease = algorithm.contains("concurrency");
+        assert_eq!(remaining().await, if whole_lease { 5 } else { 4 }, "{algorithm}");
+    }
+}
+
 /// A22 on a real store: three edges in soft mode stay within the overrun.
 #[tokio::test(flavor = "multi_thread")]
 async fn soft_mode_stays_within_its_overrun_and_asks_less() {
@@ -264,4 +285,55 @@ descriptors:
     assert_eq!(house.metric("backplane_limiter_store_down"), 0.0);
     let again = [is_ok("few").await, is_ok("few").await, is_ok("few").await, is_ok("few").await];
     assert_eq!(again, [true, true, true, false], "the limits of the store apply, from nothing");
+}
+
+/// A call that the store refuses fails the decisions in it by their rules, and none behind it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_that_the_store_refuses_fails_only_its_own_decisions() {
+    let Some(store) = store().and_then(|_| OwnStore::start()) else { return };
+    let url = format!("redis://127.0.0.1:{}", store.port);
+    let client = redis::Client::open(url.as_str()).unwrap();
+    let mut connection = client.get_multiplexed_async_connection().await.unwrap();
+    let mut allow = async |bytes: u64| {
+        let mut command = redis::cmd("CONFIG");
+        command.arg("SET").arg("maxmemory").arg(bytes);
+        command.query_async::<()>(&mut connection).await.unwrap();
+    };
+    let house = instance(&url, &unique(), 1).await;
+    let rules = "\
+domain: d
+descriptors:
+  - key: k
+    rate_limit: {unit: day, requests_per_unit: 100000}
+  - key: login
+    rate_limit: {unit: day, requests_per_unit: 100000, on_failure: closed}
+";
+    house.rules("a.yaml", rules).await;
+    let limiter = house.limiter().await;
+    let decided = async || {
+        let tasks: Vec<_> = (0..40)
+            .map(|task| {
+                let limiter = Arc::clone(&limiter);
+                tokio::spawn(async move {
+                    let key = if task % 2 == 0 { "k" } else { "login" };
+                    let descriptor =
+                        Descriptor { entries: vec![(key, "x")], ..Descriptor::default() };
+                    let request = Request { domain: "d", descriptors: vec![descriptor], hits: 1 };
+                    limiter.decide(&request).await.unwrap().verdict == Verdict::Ok
+                })
+            })
+            .collect();
+        let mut passed = 0;
+        for task in tasks {
+            passed += u32::from(task.await.unwrap());
+        }
+        passed
+    };
+    let failures = || house.metric("backplane_limiter_store_failures_total");
+    assert_eq!((decided().await, failures()), (40, 0.0));
+    allow(1).await;
+    assert_eq!((decided().await, failures()), (20, 40.0), "open passes, closed does not");
+    assert_eq!(house.metric("backplane_limiter_store_down"), 0.0, "it answers");
+    allow(0).await;
+    assert_eq!((decided().await, failures()), (40, 40.0));
 }

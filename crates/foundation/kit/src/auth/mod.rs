@@ -159,6 +159,11 @@ impl Auth {
         Ok(())
     }
 
+    /// Whether a request has something that could be a credential.
+    pub fn has_credential(headers: &HeaderMap) -> bool {
+        headers.contains_key(http::header::AUTHORIZATION) || headers.contains_key("x-api-key")
+    }
+
     /// The principal of a request whose credential was seen before, or that needs none. Neither
     /// waits nor reads; none means: ask [`Auth::authenticate`].
     pub fn known(&self, headers: &HeaderMap) -> Option<Arc<Principal>> {

@@ -78,6 +78,15 @@ impl Namespace {
         self.instances.load().get(system).cloned()
     }
 
+    /// What `look` says of the instance of `system`, if it is open.
+    pub(crate) fn with_instance<R>(
+        &self,
+        system: &str,
+        look: impl FnOnce(&Instance) -> Option<R>,
+    ) -> Option<R> {
+        look(self.instances.load().get(system)?)
+    }
+
     /// The instance of `system`, opened now unless it is.
     ///
     /// # Errors

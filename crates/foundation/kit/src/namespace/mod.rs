@@ -12,6 +12,7 @@
 //! Rows in a database server are a schema for each system. Other processes that have the namespace
 //! open are not told of a reset or drop: they are to be started again.
 
+mod ending;
 mod instances;
 mod name;
 
@@ -30,7 +31,7 @@ use crate::disk;
 use crate::entropy::Entropy;
 use crate::files;
 use crate::ids::{self, IdSource};
-use crate::machine;
+use crate::machine::{self, Mistake};
 use crate::sql::{Durability, SqlError, schemas};
 use crate::system::OpenError;
 use crate::telemetry::metrics::Metrics;
@@ -134,6 +135,7 @@ impl Namespaces {
         let default = namespaces.dir_of(&NamespaceName::default_name());
         files::make_folders(&default, namespaces.settings.durability)
             .map_err(|error| storage(&default, &error))?;
+        namespaces.finish_changes()?;
         Ok(namespaces)
     }
 
@@ -146,6 +148,16 @@ impl Namespaces {
     /// The namespace `name` if something of it is open already: no waiting, no lock.
     pub fn opened(&self, name: &NamespaceName) -> Option<Arc<Namespace>> {
         self.open.load().get(name).cloned()
+    }
+
+    /// What `look` says of the namespace `name` if something of it is open already. It is not
+    /// counted as a holder, so nothing is written that other threads write too.
+    pub fn with_opened<R>(
+        &self,
+        name: &NamespaceName,
+        look: impl FnOnce(&Namespace) -> Option<R>,
+    ) -> Option<R> {
+        look(self.open.load().get(name)?)
     }
 
     /// The namespace `name`; its systems are opened one by one as they are asked for.
@@ -183,7 +195,7 @@ impl Namespaces {
         let _changing = self.change.lock().await;
         let dir = self.dir_of(name);
         match disk::create_dir(&dir) {
-            Ok(()) => self.flush_root(),
+            Ok(()) => self.flush_root().await,
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
                 Err(NamespaceError::Exists(name.clone()))
             }
@@ -266,7 +278,7 @@ impl Namespaces {
             self.drop_rows(to).await?;
             return Err(storage(&making, &error));
         }
-        self.flush_root()
+        self.flush_root().await
     }
 
     /// Empties `name`.
@@ -277,10 +289,19 @@ impl Namespaces {
         let _changing = self.change.lock().await;
         self.get_existing(name)?;
         let _ending = self.ending(name);
-        self.unlink(name).await?;
-        let dir = self.dir_of(name);
-        disk::create_dir(&dir).map_err(|error| storage(&dir, &error))?;
-        self.flush_root()
+        let (dir, gone) = (self.dir_of(name), self.hidden_by_reset(name));
+        // What needs room comes first: without it nothing has changed.
+        let fresh = self.hidden(name);
+        disk::create_dir(&fresh).map_err(|error| storage(&fresh, &error))?;
+        if let Err(refusal) = self.unlink(name, &gone).await {
+            // Left behind, it begins with a dot.
+            let _ = disk::remove_dir_all(&fresh);
+            return Err(refusal);
+        }
+        disk::rename(&fresh, &dir)
+            .or_else(|_| disk::create_dir(&dir))
+            .map_err(|error| storage(&dir, &error))?;
+        self.flush_end(gone).await
     }
 
     /// Removes `name` and all it holds.
@@ -295,8 +316,10 @@ impl Namespaces {
         let _changing = self.change.lock().await;
         self.get_existing(name)?;
         let _ending = self.ending(name);
-        self.unlink(name).await?;
-        self.flush_root()
+        self.forget_resets(name)?;
+        let gone = self.hidden(name);
+        self.unlink(name, &gone).await?;
+        self.flush_end(gone).await
     }
 
     /// Makes `to` a consistent copy of every namespace, while serving. Blocks.
@@ -305,9 +328,9 @@ impl Namespaces {
     /// [`NamespaceError::External`] or [`NamespaceError::Storage`].
     pub fn snapshot_all(&self, to: &Path) -> Result<(), NamespaceError> {
         self.refuse_external("copied")?;
-        for info in self.list()? {
-            let namespace = self.get(&info.name)?;
-            let target = to.join("namespaces").join(info.name.as_str());
+        for name in self.names()? {
+            let namespace = self.get(&name)?;
+            let target = to.join("namespaces").join(name.as_str());
             namespace.snapshot(&target).map_err(|error| storage(&target, &error))?;
         }
         Ok(())
@@ -321,17 +344,19 @@ impl Namespaces {
         }
     }
 
-    async fn unlink(&self, name: &NamespaceName) -> Result<(), NamespaceError> {
+    async fn unlink(&self, name: &NamespaceName, gone: &Path) -> Result<(), NamespaceError> {
         self.drop_rows(name).await?;
         let removed = self.take_open(name);
-        let (dir, gone) = (self.dir_of(name), self.hidden(name));
-        disk::rename(&dir, &gone).map_err(|error| storage(&dir, &error))?;
+        let dir = self.dir_of(name);
+        if machine::makes(Mistake::EmptyInPlace) {
+            disk::remove_dir_all(&dir).map_err(|error| storage(&dir, &error))?;
+            disk::create_dir(&dir).map_err(|error| storage(&dir, &error))?;
+        }
+        disk::rename(&dir, gone).map_err(|error| storage(&dir, &error))?;
         if let Some(namespace) = removed {
             // What it still flushes goes to files that are about to be unlinked.
             machine::spawn(async move { namespace.close().await });
         }
-        // What is left behind begins with a dot, and no namespace does.
-        machine::blocking(move || disk::remove_dir_all(&gone));
         Ok(())
     }
 
@@ -397,15 +422,6 @@ impl Namespaces {
         match self.settings.sql_url {
             Some(_) => Err(NamespaceError::External(what)),
             None => Ok(()),
-        }
-    }
-
-    fn flush_root(&self) -> Result<(), NamespaceError> {
-        match self.settings.durability {
-            Durability::Buffered => Ok(()),
-            Durability::Flush => {
-                files::flush_folder(&self.root).map_err(|error| storage(&self.root, &error))
-            }
         }
     }
 }

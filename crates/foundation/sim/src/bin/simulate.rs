@@ -104,7 +104,7 @@ fn many(campaign: &Campaign, args: &Args) -> Result<bool, String> {
     say(&format!(
         "{}: {seeds} seeds, {simulated:.0} simulated s in {seconds:.1} s: {:.0} a core-second\n  \
          {} acknowledged, {} refused by faults, {} contents and {} operations judged,\n  \
-         {} forks, {} crashes, {} calls to the disk",
+         {} forks, {} namespaces of backups, {} crashes, {} calls to the disk",
         campaign.scenario.name(),
         simulated / seconds,
         counts.acknowledged,
@@ -112,6 +112,7 @@ fn many(campaign: &Campaign, args: &Args) -> Result<bool, String> {
         counts.checked,
         counts.judged,
         counts.forks,
+        counts.backups,
         counts.crashes,
         counts.calls
     ))?;

@@ -246,10 +246,10 @@ impl State {
         self.boot += 1;
         self.is_on = true;
         self.schedule = Schedule::default();
-        let folders = &self.folders;
+        let named = self.folders.all_that_may_have();
         self.inodes.retain(|number, node| {
             node.open = 0;
-            *number == ROOT || folders.may_have(*number)
+            *number == ROOT || named.contains(number)
         });
     }
 
@@ -315,8 +315,8 @@ impl State {
     }
 
     fn free_all_unnamed(&mut self) {
-        let numbers: Vec<u64> = self.inodes.keys().copied().collect();
-        numbers.into_iter().for_each(|inode| self.free_unnamed(inode));
+        let named = self.folders.all_that_may_have();
+        self.inodes.retain(|inode, node| *inode == ROOT || node.open > 0 || named.contains(inode));
     }
 }
 

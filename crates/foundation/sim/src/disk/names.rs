@@ -4,7 +4,7 @@
 //! loss keeps those that touch a folder which was flushed since, and a drawn prefix of the others.
 //! Flushing a file makes no name of it durable.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::ffi::OsString;
 use std::path::{Component, Path};
 
@@ -66,6 +66,13 @@ impl Folders {
         let pending = self.pending.iter().flat_map(|operation| &operation.sets);
         self.cached.values().chain(self.durable.values()).any(|named| *named == inode)
             || pending.filter_map(|(_, named)| *named).any(|named| named == inode)
+    }
+
+    /// All inodes that a name leads to, now or after a power loss: one pass, for many questions.
+    pub(super) fn all_that_may_have(&self) -> BTreeSet<u64> {
+        let pending = self.pending.iter().flat_map(|operation| &operation.sets);
+        let named = self.cached.values().chain(self.durable.values()).copied();
+        named.chain(pending.filter_map(|(_, named)| *named)).collect()
     }
 
     /// Makes each place an inode's or nobody's, all at once.

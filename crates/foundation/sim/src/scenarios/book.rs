@@ -9,6 +9,7 @@ use kit::invariant::{
 use kit::sql::SqlError;
 use kit::sql::outbox::Event;
 
+use super::deed::Deed;
 use super::register::History;
 
 /// What one namespace may hold.
@@ -73,6 +74,10 @@ pub(super) struct Book {
     pub(super) refused: u64,
     pub(super) checked: u64,
     pub(super) forks: u64,
+    /// Namespaces that are reset and dropped.
+    pub(super) estates: BTreeMap<String, Deed>,
+    /// Namespaces found in backups, and judged.
+    pub(super) backups: u64,
 }
 
 impl Book {
@@ -109,6 +114,29 @@ impl Book {
                     // Nothing of it was kept: that is what the error says.
                     page.bounds.may.remove(&txn);
                 }
+                self.refusal(error);
+            }
+        }
+    }
+
+    /// As [`Book::begin`], at a namespace that is reset and dropped.
+    pub(super) fn begin_at_estate(&mut self, name: &str) -> u64 {
+        self.next_txn += 1;
+        self.estates.entry(name.to_owned()).or_default().bounds.may.insert(self.next_txn);
+        self.next_txn
+    }
+
+    /// As [`Book::end`]; one store of two may have it, whatever the error.
+    pub(super) fn end_at_estate(&mut self, name: &str, txn: u64, outcome: &Result<(), SqlError>) {
+        match outcome {
+            Ok(()) => {
+                let bounds = &mut self.estates.entry(name.to_owned()).or_default().bounds;
+                bounds.may.remove(&txn);
+                bounds.must.insert(txn);
+                self.acknowledged += 1;
+            }
+            Err(error) => {
+                self.refused += 1;
                 self.refusal(error);
             }
         }

@@ -2,12 +2,15 @@
 //! under a plan of faults.
 
 mod book;
+mod deed;
+mod estate;
 pub mod exhaustive;
 mod ledger;
 mod outcome;
 pub mod planted;
 mod register;
 mod service;
+mod steward;
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -45,11 +48,13 @@ pub enum Scenario {
     Forks,
     /// And events that a relay takes to a queue.
     Outbox,
+    /// And namespaces of two stores each that are reset, dropped and backed up.
+    Estates,
 }
 
 impl Scenario {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::Sql, Self::Forks, Self::Outbox];
+    pub const ALL: [Self; 4] = [Self::Sql, Self::Forks, Self::Outbox, Self::Estates];
 
     /// Its name on the command line.
     pub fn name(self) -> &'static str {
@@ -57,6 +62,7 @@ impl Scenario {
             Self::Sql => "sql",
             Self::Forks => "forks",
             Self::Outbox => "outbox",
+            Self::Estates => "estates",
         }
     }
 
@@ -65,7 +71,12 @@ impl Scenario {
     }
 
     fn load(self, plan: &Plan) -> Load {
-        Load { pace: plan.pace, forks: self == Self::Forks, events: self == Self::Outbox }
+        Load {
+            pace: plan.pace,
+            forks: self == Self::Forks,
+            events: self == Self::Outbox,
+            estates: self == Self::Estates,
+        }
     }
 
     /// What goes wrong in the run of a seed.
@@ -117,6 +128,8 @@ pub struct Counts {
     pub checked: u64,
     /// Forks made.
     pub forks: u64,
+    /// Namespaces found in backups.
+    pub backups: u64,
     /// Crashes recovered from.
     pub crashes: u64,
     /// Calls to the disk until the end began.
@@ -130,6 +143,7 @@ impl std::ops::AddAssign for Counts {
         self.checked += other.checked;
         self.judged += other.judged;
         self.forks += other.forks;
+        self.backups += other.backups;
         self.crashes += other.crashes;
         self.calls += other.calls;
     }
@@ -319,6 +333,7 @@ impl Stage {
             checked: book.checked,
             judged: book.history.len() as u64,
             forks: book.forks,
+            backups: book.backups,
             crashes: self.boots.saturating_sub(1),
             calls: self.calls,
         };

@@ -32,7 +32,7 @@ const fn planted(name: &'static str, scenario: Scenario, bug: Bug) -> Planted {
 }
 
 /// All of them.
-pub const ALL: [Planted; 18] = [
+pub const ALL: [Planted; 22] = [
     planted("answer-before-commit", Scenario::Sql, Bug::Kit(Mistake::AnswerBeforeCommit)),
     planted("answer-failed-commit", Scenario::Sql, Bug::Kit(Mistake::AnswerFailedCommit)),
     planted("log-trusted", Scenario::Sql, Bug::Kit(Mistake::TrustLog)),
@@ -51,7 +51,15 @@ pub const ALL: [Planted; 18] = [
     planted("own-copy-not-flushed", Scenario::Forks, Bug::Disk(Lie::FlushesNothing(".own"))),
     planted("removed-before-delivery", Scenario::Outbox, Bug::Kit(Mistake::RemoveBeforeDelivery)),
     planted("one-more-removed", Scenario::Outbox, Bug::Kit(Mistake::RemoveOneMore)),
+    planted("held-one-by-one", Scenario::Estates, Bug::Kit(Mistake::HoldOneByOne)),
+    planted("emptied-in-place", Scenario::Estates, Bug::Kit(Mistake::EmptyInPlace)),
+    planted("end-not-flushed", Scenario::Estates, Bug::Kit(Mistake::EndUnflushed)),
+    planted("own-store-not-flushed", Scenario::Estates, Bug::Disk(Lie::FlushesNothing(".tail"))),
 ];
+
+/// Found by walking through a short run only: the power must go between two calls.
+pub const RESET_FORGOTTEN: Planted =
+    planted("reset-forgotten", Scenario::Estates, Bug::Kit(Mistake::ForgetReset));
 
 impl Planted {
     /// The one called `name`.

@@ -20,6 +20,7 @@ use super::book::Book;
 use super::ledger::{self, Entry, Ledger};
 use super::outcome;
 use super::register::{self, Ask};
+use super::steward::{self, Tended};
 use crate::checkers::linearizability::Operation;
 use crate::machine::SimMachine;
 use crate::plan::Pace;
@@ -37,6 +38,7 @@ pub(super) struct Load {
     pub(super) pace: Pace,
     pub(super) forks: bool,
     pub(super) events: bool,
+    pub(super) estates: bool,
 }
 
 /// One boot of the service.
@@ -51,6 +53,9 @@ pub(super) struct Service {
     /// Kept until the machine is emptied: in which order a map of namespaces is dropped is no part
     /// of a seed.
     namespaces: Arc<Mutex<Option<Arc<Namespaces>>>>,
+    /// As `namespaces`: of backups that were opened.
+    pub(super) backups: Arc<Mutex<Vec<Arc<Namespaces>>>>,
+    pub(super) tended: Arc<Mutex<BTreeMap<String, Tended>>>,
 }
 
 impl Service {
@@ -63,18 +68,28 @@ impl Service {
     ) -> Self {
         let (machine, book) = (Arc::clone(machine), Arc::clone(book));
         let (open, namespaces) = (Arc::default(), Arc::default());
-        Self { machine, book, durability, load, seed, open, namespaces }
+        let (backups, tended) = (Arc::default(), Arc::default());
+        Self { machine, book, durability, load, seed, open, namespaces, backups, tended }
     }
 
     /// Recovers, judges what was recovered, and serves until the machine is off.
     pub(super) async fn run(self) {
         let Some(namespaces) = self.recover().await else { return };
-        for client in 0..self.load.pace.clients {
+        // The first namespace is not what that scenario is about.
+        let clients = if self.load.estates { 1 } else { self.load.pace.clients };
+        for client in 0..clients {
             let rng = self.seed.fork("client").numbered(client.into()).rng();
             self.spawn(self.clone().be_a_client(rng));
         }
         if self.load.events {
             self.spawn(self.clone().relay(self.seed.fork("relay").rng()));
+        }
+        if self.load.estates {
+            for tender in 0..3 {
+                let rng = self.seed.fork("tender").numbered(tender).rng();
+                self.spawn(self.clone().tend(rng));
+            }
+            self.spawn(self.clone().be_the_steward(Arc::clone(&namespaces)));
         }
         if self.load.forks {
             self.spawn(self.clone().fork_now_and_then(namespaces));
@@ -86,6 +101,7 @@ impl Service {
         if self.recover().await.is_none() {
             return false;
         }
+        self.estates_take_writes().await;
         let open = self.open.lock().clone();
         for (name, db) in &open {
             let txn = self.book.lock().begin(name);
@@ -117,7 +133,7 @@ impl Service {
     }
 
     /// An error that somebody was told; nobody is, once the power has gone.
-    fn refused(&self, error: &SqlError) {
+    pub(super) fn refused(&self, error: &SqlError) {
         if self.machine.sim_disk().is_on() {
             self.book.lock().refusal(error);
         }
@@ -162,7 +178,7 @@ impl Service {
         let names = namespaces.names().map_err(told)?;
         let texts: Vec<String> = names.iter().map(|name| name.as_str().to_owned()).collect();
         self.book.lock().found_namespaces(&texts);
-        for name in &names {
+        for name in names.iter().filter(|name| !steward::is_estate(name.as_str())) {
             let db = self.open_one(&namespaces, name).await.map_err(told)?;
             self.open.lock().insert(name.as_str().to_owned(), db);
         }
@@ -177,6 +193,7 @@ impl Service {
                 self.check_pages(db).await;
             }
         }
+        self.recover_estates(&namespaces, &texts).await?;
         Ok(Arc::new(namespaces))
     }
 

@@ -16,6 +16,7 @@ use prometheus_client::registry::Registry;
 mod family;
 mod latency;
 mod red;
+mod scraped;
 #[cfg(test)]
 mod tests;
 
@@ -54,6 +55,7 @@ enum Named {
     Histogram(Histogram),
     CounterFamily(CounterFamily),
     GaugeFamily(GaugeFamily),
+    Scraped,
 }
 
 impl Metrics {
@@ -115,6 +117,32 @@ impl Metrics {
         match self.named(name, Named::GaugeFamily(family.clone()), register) {
             Named::GaugeFamily(existing) => existing,
             _ => clash(name, family),
+        }
+    }
+
+    /// Counters that are kept elsewhere: `read` is asked at each scrape for the count of each set
+    /// of label values, in the order in which they are shown. What is beyond [`LABEL_SETS_MAX`] is
+    /// added up under labels all `other`.
+    pub fn scraped_counters(
+        &self,
+        name: &str,
+        help: &str,
+        labels: &[&'static str],
+        read: impl Fn() -> Vec<(Vec<String>, u64)> + Send + Sync + 'static,
+    ) {
+        let mut scraped = Some(scraped::Scraped {
+            name: name.to_owned(),
+            help: help.to_owned(),
+            labels: labels.to_vec(),
+            read: Box::new(read),
+        });
+        self.named(name, Named::Scraped, |registry| {
+            if let Some(scraped) = scraped.take() {
+                registry.register_collector(Box::new(scraped));
+            }
+        });
+        if scraped.is_some() {
+            clash(name, ());
         }
     }
 

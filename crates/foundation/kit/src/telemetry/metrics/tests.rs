@@ -118,6 +118,28 @@ fn label_sets_are_limited() {
 }
 
 #[test]
+fn counters_kept_elsewhere_are_read_at_each_scrape_and_limited() {
+    let metrics = Metrics::new();
+    let kept = std::sync::Arc::new(std::sync::atomic::AtomicU64::new(0));
+    let read = std::sync::Arc::clone(&kept);
+    metrics.scraped_counters("backplane_rules", "Rules", &["rule"], move || {
+        let rules = read.load(std::sync::atomic::Ordering::Relaxed);
+        (0..rules).map(|number| (vec![format!("r{number}")], number + 1)).collect()
+    });
+    assert!(!metrics.encode().contains("backplane_rules"));
+    kept.store(2, std::sync::atomic::Ordering::Relaxed);
+    assert!(metrics.encode().contains("backplane_rules_total{rule=\"r1\"} 2"));
+    kept.store(1_002, std::sync::atomic::Ordering::Relaxed);
+    let text = metrics.encode();
+    let sets = text.lines().filter(|line| line.starts_with("backplane_rules_total")).count();
+    assert_eq!(sets, LABEL_SETS_MAX);
+    // The last three of 1 to 1,002.
+    assert!(text.contains("backplane_rules_total{rule=\"other\"} 3003"), "{text}");
+    metrics.scraped_counters("backplane_rules", "Rules", &[], || vec![(Vec::new(), 7_000_000)]);
+    assert!(!metrics.encode().contains(" 7000000"));
+}
+
+#[test]
 fn two_kinds_of_one_name_do_not_break_the_exposition() {
     let metrics = Metrics::new();
     metrics.counter("backplane_x", "X").inc();
