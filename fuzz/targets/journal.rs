@@ -11,7 +11,7 @@ use journal::{Flush, Journal, Options};
 use kit::entropy::Entropy;
 use libfuzzer_sys::fuzz_target;
 
-/// Bytes of payloads: a third of the input names their lengths, the rest damages the file.
+/// A segment with payloads of these lengths, and the sequence behind them.
 fn segment(number: u64, first: u64, lengths: &[u8]) -> (Vec<u8>, u64) {
     let run = 7 + number;
     let mut file = Head { number, first, run }.encode().to_vec();
@@ -29,6 +29,10 @@ fn segment(number: u64, first: u64, lengths: &[u8]) -> (Vec<u8>, u64) {
     (file, sequence)
 }
 
+fn fails<T, E: std::fmt::Display>(error: E) -> T {
+    panic!("{error}")
+}
+
 type Records = Vec<(u64, Vec<u8>)>;
 
 fn open(folder: &Path) -> Option<(Journal, Records, Vec<journal::Lost>)> {
@@ -44,7 +48,7 @@ fn open(folder: &Path) -> Option<(Journal, Records, Vec<journal::Lost>)> {
 fuzz_target!(|input: &[u8]| {
     let (lengths, damage) = input.split_at(input.len() / 3);
     let (one, two) = lengths.split_at(lengths.len() / 2);
-    let dir = tempfile::tempdir().unwrap();
+    let dir = tempfile::tempdir().unwrap_or_else(fails);
     let (first, next) = segment(0, 0, one);
     let (second, _) = segment(1, next, two);
     let mut files = [first, second];
@@ -56,8 +60,8 @@ fuzz_target!(|input: &[u8]| {
             file.truncate(at.max(1));
         }
     }
-    std::fs::write(Name::Sealed(0).path(dir.path()), &files[0]).unwrap();
-    std::fs::write(Name::Tail(1).path(dir.path()), &files[1]).unwrap();
+    std::fs::write(Name::Sealed(0).path(dir.path()), &files[0]).unwrap_or_else(fails);
+    std::fs::write(Name::Tail(1).path(dir.path()), &files[1]).unwrap_or_else(fails);
     let Some((journal, records, lost)) = open(dir.path()) else { return };
     assert!(records.windows(2).all(|two| two[0].0 < two[1].0));
     for lost in &lost {
@@ -65,18 +69,19 @@ fuzz_target!(|input: &[u8]| {
         assert!(!records.iter().any(|(at, _)| (lost.from..lost.to).contains(at)), "{lost}");
     }
     drop(journal);
-    let (journal, again, _) = open(dir.path()).expect("it was opened before");
+    let (journal, again, _) = open(dir.path()).unwrap_or_else(|| panic!("it was opened before"));
     assert_eq!(again, records);
     let next = journal.next_sequence();
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).build().unwrap();
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(1).build().unwrap_or_else(fails);
     runtime.block_on(async {
-        let room = journal.room(3).await.unwrap();
-        let sequence = journal.append(room, 1, &[b"new"]).unwrap();
+        let room = journal.room(3).await.unwrap_or_else(fails);
+        let sequence = journal.append(room, 1, &[b"new"]).unwrap_or_else(fails);
         assert_eq!(sequence, next);
-        journal.kept(sequence).await.unwrap();
+        journal.kept(sequence).await.unwrap_or_else(fails);
     });
     drop(journal);
-    let (_, last, _) = open(dir.path()).expect("it was opened before");
+    let (_, last, _) = open(dir.path()).unwrap_or_else(|| panic!("it was opened before"));
     assert_eq!(last[..records.len()], records);
     assert_eq!(last[records.len()..], [(next, b"new".to_vec())]);
 });

@@ -1,13 +1,14 @@
 //! The configuration of the whole house: one section a part, each documented by its TOML text.
 
 use std::collections::HashMap;
+use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 
 use kit::auth::jwt::JwtSection;
 use kit::auth::oauth::OAuthSection;
 use kit::config::{ConfigError, Layers, Section};
 use kit::door::Hosts;
-use kit::net::Bind;
+use kit::net::{AddressLimits, Bind};
 use kit::sql::Durability;
 use kit::telemetry::TelemetrySettings;
 use serde::Deserialize;
@@ -31,6 +32,8 @@ const OTHER_VARIABLES: &[&str] = &[
 pub struct EdgeSettings {
     pub listen: String,
     pub connections_max: usize,
+    pub address_connections_max: u32,
+    pub address_connections_a_minute: u32,
     pub header_timeout_ms: u64,
     pub idle_timeout_ms: u64,
     pub body_bytes_max: usize,
@@ -48,6 +51,10 @@ impl EdgeSettings {
             setting,
             address: address.to_owned(),
             connections_max: self.connections_max,
+            by_address: AddressLimits {
+                connections_max: NonZeroU32::new(self.address_connections_max),
+                connections_a_minute: NonZeroU32::new(self.address_connections_a_minute),
+            },
             header_timeout_ms: self.header_timeout_ms,
             idle_timeout_ms: self.idle_timeout_ms,
         }

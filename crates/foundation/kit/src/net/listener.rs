@@ -10,11 +10,13 @@ use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::task::JoinHandle;
 
 use super::activity::{Activity, Command, Noted, Orders};
+use super::by_address::{AddressLimits, ByAddress};
 use super::drain::Drain;
 use super::faults::Faults;
 use super::roster::{Limits, Roster};
 use super::tls::Tls;
 use super::turn_away::TurnAway;
+use crate::clock::Stopwatch;
 
 /// Connections that the kernel holds for us while we are busy.
 const BACKLOG: u32 = 1024;
@@ -68,6 +70,8 @@ pub struct Bind {
     pub address: String,
     /// Connections at once; one more gets a 503 and is closed.
     pub connections_max: usize,
+    /// What one address may have of them; more is closed without a word.
+    pub by_address: AddressLimits,
     /// For the TLS handshake and the first header together, and for each header after that.
     pub header_timeout_ms: u64,
     /// Without a request or a byte written, and for a peer that takes none. A stream must
@@ -83,6 +87,7 @@ impl Default for Bind {
             setting: "listen",
             address: "127.0.0.1:0".into(),
             connections_max: 10_000,
+            by_address: AddressLimits::default(),
             header_timeout_ms: 10_000,
             idle_timeout_ms: 75_000,
         }
@@ -198,6 +203,8 @@ impl Bound {
             faults: self.faults,
             tls,
             roster: Roster::new(limits),
+            by_address: ByAddress::new(self.bind.by_address),
+            since: Stopwatch::start(),
             drain,
             turn_away,
         };
@@ -211,6 +218,8 @@ struct Entrance<P> {
     faults: Option<Arc<Faults>>,
     tls: Option<Tls>,
     roster: Arc<Roster>,
+    by_address: Arc<ByAddress>,
+    since: Stopwatch,
     drain: Drain,
     turn_away: TurnAway,
 }
@@ -243,7 +252,9 @@ impl<P: Protocol> Entrance<P> {
     }
 
     fn admit(&self, stream: TcpStream, address: SocketAddr) {
-        let Some(seat) = self.roster.take_seat(&self.drain, Instant::now()) else {
+        let now_us = i64::try_from(self.since.elapsed().as_micros()).unwrap_or(i64::MAX);
+        let Some(place) = self.by_address.take(address.ip(), now_us) else { return };
+        let Some(seat) = self.roster.take_seat(place, &self.drain, Instant::now()) else {
             return self.turn_away.answer(stream);
         };
         // An answer is one write; without this the next waits for the last one's acknowledgement.

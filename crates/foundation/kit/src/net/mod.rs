@@ -6,6 +6,7 @@
 //! It knows no protocol: `kit::http` and `kit::resp` are two.
 
 pub(crate) mod activity;
+mod by_address;
 pub mod drain;
 pub mod faults;
 pub mod listener;
@@ -14,6 +15,7 @@ pub mod tls;
 mod turn_away;
 
 pub use activity::Activity;
+pub use by_address::AddressLimits;
 pub use drain::{Drain, DrainTrigger};
 pub use faults::Faults;
 pub use listener::{Bind, BindError, BindReason, Bound, Connection, Peer, Protocol, bind};

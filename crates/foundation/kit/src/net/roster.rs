@@ -11,6 +11,7 @@ use parking_lot::Mutex;
 use tokio::sync::Notify;
 
 use super::activity::{Activity, Command, Sight};
+use super::by_address::Place;
 use super::drain::{Drain, Held};
 
 /// What the connections of a listener are held to.
@@ -51,6 +52,7 @@ pub(super) struct Seat {
     roster: Arc<Roster>,
     activity: Arc<Activity>,
     _held: Held,
+    _place: Place,
 }
 
 impl Seat {
@@ -75,7 +77,12 @@ impl Roster {
     }
 
     /// A place for a connection that was opened at `now`, or none when all are taken.
-    pub(super) fn take_seat(self: &Arc<Self>, drain: &Drain, now: Instant) -> Option<Seat> {
+    pub(super) fn take_seat(
+        self: &Arc<Self>,
+        place: Place,
+        drain: &Drain,
+        now: Instant,
+    ) -> Option<Seat> {
         let mut seats = self.seats.lock();
         if seats.taken.len() >= self.limits.connections_max {
             return None;
@@ -83,7 +90,8 @@ impl Roster {
         let (number, activity) = (seats.next, Arc::<Activity>::default());
         seats.next += 1;
         seats.taken.insert(number, (Arc::clone(&activity), Watch::new(now)));
-        Some(Seat { number, roster: Arc::clone(self), activity, _held: drain.hold() })
+        let (roster, held) = (Arc::clone(self), drain.hold());
+        Some(Seat { number, roster, activity, _held: held, _place: place })
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -210,10 +218,11 @@ mod tests {
     fn places_are_limited_and_given_back() {
         let (_trigger, drain) = Drain::new();
         let roster = Roster::new(LIMITS);
-        let first = roster.take_seat(&drain, Instant::now()).unwrap();
-        let _second = roster.take_seat(&drain, Instant::now()).unwrap();
-        assert!(roster.take_seat(&drain, Instant::now()).is_none());
+        let take = || roster.take_seat(Place::default(), &drain, Instant::now());
+        let first = take().unwrap();
+        let _second = take().unwrap();
+        assert!(take().is_none());
         drop(first);
-        assert!(roster.take_seat(&drain, Instant::now()).is_some());
+        assert!(take().is_some());
     }
 }

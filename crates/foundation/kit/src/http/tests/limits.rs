@@ -1,4 +1,7 @@
+use std::num::NonZeroU32;
+
 use super::*;
+use crate::net::AddressLimits;
 
 async fn start_with(bind: Bind) -> Server {
     start(Setup { bind, ..Setup::default() }).await
@@ -62,6 +65,23 @@ async fn one_connection_too_many_is_told_so_and_closed() {
         while !ask(server.address, &get_request("/fast")).await.starts_with("http/1.1 302") {}
     };
     tokio::time::timeout(PATIENCE, freed).await.unwrap();
+}
+
+#[tokio::test]
+async fn an_address_that_has_all_its_connections_gets_no_other() {
+    let by_address = AddressLimits { connections_max: NonZeroU32::new(1), ..Default::default() };
+    let server = start_with(Bind { by_address, ..Bind::default() }).await;
+    let mut first = TcpStream::connect(server.address).await.unwrap();
+    first.write_all(b"GET /fast HTTP/1.1\r\nhost: a\r\n\r\n").await.unwrap();
+    until(&mut first, "\r\n\r\n").await;
+    let mut second = TcpStream::connect(server.address).await.unwrap();
+    assert!(matches!(second.read(&mut [0; 64]).await, Ok(0) | Err(_)), "closed without a word");
+    let from_elsewhere = tokio::net::TcpSocket::new_v4().unwrap();
+    from_elsewhere.bind("127.0.0.2:0".parse().unwrap()).unwrap();
+    let mut other = from_elsewhere.connect(server.address).await.unwrap();
+    other.write_all(b"GET /fast HTTP/1.1\r\nhost: a\r\n\r\n").await.unwrap();
+    until(&mut other, "\r\n\r\n").await;
+    drop(first);
 }
 
 #[tokio::test]
