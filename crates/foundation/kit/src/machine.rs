@@ -256,6 +256,13 @@ pub fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     waited_for(|| mutex.try_lock()).unwrap_or_else(|| mutex.lock())
 }
 
+/// As [`lock`], of what tasks await.
+pub(crate) fn lock_shared_with_tasks<T>(
+    mutex: &tokio::sync::Mutex<T>,
+) -> tokio::sync::MutexGuard<'_, T> {
+    waited_for(|| mutex.try_lock().ok()).unwrap_or_else(|| mutex.blocking_lock())
+}
+
 /// As [`lock`], beside other readers.
 pub(crate) fn read_lock<T>(lock: &RwLock<T>) -> RwLockReadGuard<'_, T> {
     waited_for(|| lock.try_read()).unwrap_or_else(|| lock.read())

@@ -116,6 +116,7 @@ on_both_engines!(
     a_reset_starts_over_and_spares_no_request_in_flight,
     dropping_forgets_and_default_stays,
     a_fork_under_writes_is_a_prefix_of_them,
+    what_was_found_before_a_reset_or_drop_opens_nothing_after_it,
 );
 
 fn name(text: &str) -> NamespaceName {
@@ -191,6 +192,22 @@ async fn dropping_forgets_and_default_stays(place: Place) {
     assert!(rooms.open(&name("t")).await.unwrap().texts().await.is_empty());
     let kept = namespaces.remove(&NamespaceName::default_name()).await;
     assert!(matches!(kept, Err(NamespaceError::Kept(_))));
+}
+
+/// By its path it would open the rows of the next life beside those who have them, or make a
+/// directory for what was dropped.
+async fn what_was_found_before_a_reset_or_drop_opens_nothing_after_it(place: Place) {
+    let (namespaces, rooms) = place.house(false);
+    namespaces.create(&name("t")).await.unwrap();
+    let found = namespaces.get(&name("t")).unwrap();
+    namespaces.reset(&name("t")).await.unwrap();
+    assert!(matches!(found.open(Arc::new(Notes)).await, Err(NamespaceError::Busy(_))));
+    rooms.open(&name("t")).await.unwrap().add(1, "next life").await.unwrap();
+    namespaces.create(&name("u")).await.unwrap();
+    let found = namespaces.get(&name("u")).unwrap();
+    namespaces.remove(&name("u")).await.unwrap();
+    assert!(matches!(found.open(Arc::new(Notes)).await, Err(NamespaceError::Busy(_))));
+    assert_eq!(namespaces.names().unwrap(), [name("default"), name("t")]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -41,8 +41,8 @@ pub struct Namespace {
     instances: ArcSwap<HashMap<&'static str, Instance>>,
     /// The rows of those instances.
     stores: parking_lot::Mutex<Vec<Db>>,
-    /// One system is opened at a time, and none while the namespace is being closed.
-    opening: Mutex<()>,
+    /// Whether systems may be opened. One is at a time, and none once the namespace has ended.
+    opening: Mutex<bool>,
 }
 
 impl Namespace {
@@ -59,7 +59,7 @@ impl Namespace {
             workers: Workers::default(),
             instances: ArcSwap::default(),
             stores: parking_lot::Mutex::default(),
-            opening: Mutex::default(),
+            opening: Mutex::new(true),
         }
     }
 
@@ -90,9 +90,12 @@ impl Namespace {
     /// The instance of `system`, opened now unless it is.
     ///
     /// # Errors
-    /// [`NamespaceError::Open`].
+    /// [`NamespaceError::Open`]; [`NamespaceError::Busy`] once it was reset, dropped or closed.
     pub async fn open(&self, system: Arc<dyn AnySystem>) -> Result<Instance, NamespaceError> {
-        let _opening = self.opening.lock().await;
+        let may_open = self.opening.lock().await;
+        if !*may_open {
+            return Err(NamespaceError::Busy(self.name.clone()));
+        }
         if let Some(instance) = self.instance(system.name()) {
             return Ok(instance);
         }
@@ -129,9 +132,15 @@ impl Namespace {
         self.files.snapshot(&self.dir, to)
     }
 
+    /// Waits for what is being opened; its directory is no longer its own after that.
+    pub(super) async fn refuse_openings(&self) {
+        *self.opening.lock().await = false;
+    }
+
     /// Ends the background work, then lets go of the instances.
     pub(super) async fn close(&self) {
-        let _opening = self.opening.lock().await;
+        let mut may_open = self.opening.lock().await;
+        *may_open = false;
         self.workers.stop().await;
         self.instances.store(Arc::default());
     }

@@ -8,11 +8,13 @@
 //! - An instance that a request still holds keeps its own (unlinked) files after a reset or drop;
 //!   it can never touch those of the namespace's next life. In a database server it has no rows any
 //!   more: it is told that the database is unavailable.
+//! - Nothing is opened under a name that is not durable, nor where a change is under way.
 //!
 //! Rows in a database server are a schema for each system. Other processes that have the namespace
 //! open are not told of a reset or drop: they are to be started again.
 
 mod ending;
+mod gate;
 mod instances;
 mod name;
 
@@ -36,6 +38,7 @@ use crate::sql::{Durability, SqlError, schemas};
 use crate::system::OpenError;
 use crate::telemetry::metrics::Metrics;
 
+use gate::Gate;
 pub use instances::Namespace;
 pub use name::{BadName, NAME_BYTES_MAX, NamespaceName};
 
@@ -57,8 +60,8 @@ pub enum NamespaceError {
     /// [`NAMESPACES_MAX`] is reached.
     #[error("there are {NAMESPACES_MAX} namespaces, the most a data directory holds; drop some")]
     TooMany,
-    /// Another request is emptying or removing it at this moment.
-    #[error("namespace {0} is being reset or dropped; try again")]
+    /// Another request is making, emptying or removing it at this moment.
+    #[error("namespace {0} is being made, reset or dropped; try again")]
     Busy(NamespaceName),
     /// Rows are kept in a database server.
     #[error("rows are in an external database, which cannot be {0}; use its own tools")]
@@ -107,8 +110,8 @@ pub struct Namespaces {
     open: ArcSwap<HashMap<NamespaceName, Arc<Namespace>>>,
     /// One of create, fork, reset, drop at a time.
     change: Mutex<()>,
-    /// Whose rows are being dropped in the database server: not to be opened.
-    ending: parking_lot::Mutex<Option<NamespaceName>>,
+    /// Shut for the one that is being changed.
+    gate: Gate,
 }
 
 impl Namespaces {
@@ -130,7 +133,7 @@ impl Namespaces {
             ids: ids::Seat::default(),
             open: ArcSwap::default(),
             change: Mutex::default(),
-            ending: parking_lot::Mutex::default(),
+            gate: Gate::default(),
         };
         let default = namespaces.dir_of(&NamespaceName::default_name());
         files::make_folders(&default, namespaces.settings.durability)
@@ -165,26 +168,34 @@ impl Namespaces {
     /// # Errors
     /// [`NamespaceError::NotFound`], unless names are made on first use; [`NamespaceError::Busy`].
     pub fn get(&self, name: &NamespaceName) -> Result<Arc<Namespace>, NamespaceError> {
-        if let Some(namespace) = self.opened(name) {
-            return Ok(namespace);
-        }
-        if self.ending.lock().as_ref() == Some(name) {
-            return Err(NamespaceError::Busy(name.clone()));
-        }
-        let dir = self.dir_of(name);
-        if !disk::is_dir(&dir) {
-            if !self.settings.create_on_use {
-                return Err(NamespaceError::NotFound(name.clone()));
+        loop {
+            if let Some(namespace) = self.opened(name) {
+                return Ok(namespace);
             }
-            disk::create_dir(&dir).or_else(already_there).map_err(|e| storage(&dir, &e))?;
+            let look = self.gate.look(name)?;
+            let dir = self.dir_of(name);
+            if !disk::is_dir(&dir) {
+                if !self.settings.create_on_use {
+                    return Err(NamespaceError::NotFound(name.clone()));
+                }
+                files::make_folders(&dir, self.settings.durability)
+                    .map_err(|error| storage(&dir, &error))?;
+            }
+            if let Some(namespace) = self.gate.enter(look, || self.let_in(name, dir)) {
+                return Ok(namespace);
+            }
         }
+    }
+
+    /// To be found by every request from now on; two that come at once find one.
+    fn let_in(&self, name: &NamespaceName, dir: PathBuf) -> Arc<Namespace> {
         let made = Arc::new(Namespace::new(name.clone(), dir, Clock::system(), self));
         self.open.rcu(|open| {
             let mut open = HashMap::clone(open);
             open.entry(name.clone()).or_insert_with(|| Arc::clone(&made));
             open
         });
-        Ok(self.opened(name).unwrap_or(made))
+        self.opened(name).unwrap_or(made)
     }
 
     /// Makes an empty namespace.
@@ -193,6 +204,7 @@ impl Namespaces {
     /// [`NamespaceError::Exists`], [`NamespaceError::TooMany`], [`NamespaceError::Storage`].
     pub async fn create(&self, name: &NamespaceName) -> Result<(), NamespaceError> {
         let _changing = self.change.lock().await;
+        let _shut = self.gate.shut(name);
         let dir = self.dir_of(name);
         match disk::create_dir(&dir) {
             Ok(()) => self.flush_root().await,
@@ -262,9 +274,12 @@ impl Namespaces {
         let staged = making.clone();
         let flush = self.settings.durability == Durability::Flush;
         let copied = machine::blocking(move || {
-            source.snapshot(&staged)?;
             // Before it has its name, and while the stores of its parent go on.
-            if flush { files::flush_snapshot(&staged) } else { Ok(()) }
+            let flushed = || if flush { files::flush_snapshot(&staged) } else { Ok(()) };
+            source.snapshot(&staged).and_then(|()| flushed()).inspect_err(|_| {
+                // What cannot be removed either is, at the next start.
+                let _ = disk::remove_dir_all(&staged);
+            })
         });
         copied
             .await
@@ -274,6 +289,7 @@ impl Namespaces {
             let _ = disk::remove_dir_all(&making);
             return Err(refusal);
         }
+        let _shut = self.gate.shut(to);
         if let Err(error) = disk::rename(&making, &target) {
             self.drop_rows(to).await?;
             return Err(storage(&making, &error));
@@ -288,7 +304,7 @@ impl Namespaces {
     pub async fn reset(&self, name: &NamespaceName) -> Result<(), NamespaceError> {
         let _changing = self.change.lock().await;
         self.get_existing(name)?;
-        let _ending = self.ending(name);
+        let _shut = self.gate.shut(name);
         let (dir, gone) = (self.dir_of(name), self.hidden_by_reset(name));
         // What needs room comes first: without it nothing has changed.
         let fresh = self.hidden(name);
@@ -315,20 +331,28 @@ impl Namespaces {
         }
         let _changing = self.change.lock().await;
         self.get_existing(name)?;
-        let _ending = self.ending(name);
+        let _shut = self.gate.shut(name);
         self.forget_resets(name)?;
         let gone = self.hidden(name);
         self.unlink(name, &gone).await?;
         self.flush_end(gone).await
     }
 
-    /// Makes `to` a consistent copy of every namespace, while serving. Blocks.
+    /// Makes `to` a consistent copy of every namespace, while serving: of those that are there at
+    /// the beginning and are not dropped before their turn. Blocks; changes wait for as long as one
+    /// namespace takes.
     ///
     /// # Errors
     /// [`NamespaceError::External`] or [`NamespaceError::Storage`].
     pub fn snapshot_all(&self, to: &Path) -> Result<(), NamespaceError> {
         self.refuse_external("copied")?;
         for name in self.names()? {
+            let _changing = machine::lock_shared_with_tasks(&self.change);
+            let dir = self.dir_of(&name);
+            match disk::metadata(&dir) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                found => found.map_err(|error| storage(&dir, &error))?,
+            };
             let namespace = self.get(&name)?;
             let target = to.join("namespaces").join(name.as_str());
             namespace.snapshot(&target).map_err(|error| storage(&target, &error))?;
@@ -347,17 +371,21 @@ impl Namespaces {
     async fn unlink(&self, name: &NamespaceName, gone: &Path) -> Result<(), NamespaceError> {
         self.drop_rows(name).await?;
         let removed = self.take_open(name);
+        if let Some(namespace) = &removed {
+            // What is being opened by its path gets the files of this life or none.
+            namespace.refuse_openings().await;
+        }
         let dir = self.dir_of(name);
         if machine::makes(Mistake::EmptyInPlace) {
             disk::remove_dir_all(&dir).map_err(|error| storage(&dir, &error))?;
             disk::create_dir(&dir).map_err(|error| storage(&dir, &error))?;
         }
-        disk::rename(&dir, gone).map_err(|error| storage(&dir, &error))?;
+        let renamed = disk::rename(&dir, gone);
         if let Some(namespace) = removed {
             // What it still flushes goes to files that are about to be unlinked.
             machine::spawn(async move { namespace.close().await });
         }
-        Ok(())
+        renamed.map_err(|error| storage(&dir, &error))
     }
 
     /// No longer to be found by new requests.
@@ -385,14 +413,6 @@ impl Namespaces {
         }
     }
 
-    /// Keeps `name` from being opened while its rows are dropped: they would be the old ones still.
-    fn ending(&self, name: &NamespaceName) -> Ending<'_> {
-        if self.settings.sql_url.is_some() {
-            *self.ending.lock() = Some(name.clone());
-        }
-        Ending(self)
-    }
-
     async fn drop_rows(&self, name: &NamespaceName) -> Result<(), NamespaceError> {
         let Some(url) = self.settings.sql_url.clone() else { return Ok(()) };
         if let Some(namespace) = self.take_open(name) {
@@ -414,24 +434,11 @@ impl Namespaces {
         self.root.join(name.as_str())
     }
 
-    fn hidden(&self, name: &NamespaceName) -> PathBuf {
-        self.root.join(format!(".{name}.{}", self.entropy.text(8)))
-    }
-
     fn refuse_external(&self, what: &'static str) -> Result<(), NamespaceError> {
         match self.settings.sql_url {
             Some(_) => Err(NamespaceError::External(what)),
             None => Ok(()),
         }
-    }
-}
-
-/// While it is there, [`Namespaces::get`] refuses the namespace that is ending.
-struct Ending<'n>(&'n Namespaces);
-
-impl Drop for Ending<'_> {
-    fn drop(&mut self) {
-        *self.0.ending.lock() = None;
     }
 }
 
@@ -441,10 +448,6 @@ async fn in_server(
 ) -> Result<(), SqlError> {
     let done = tokio::task::spawn_blocking(work).await;
     done.unwrap_or_else(|panic| Err(SqlError::Invalid(panic.to_string())))
-}
-
-fn already_there(error: io::Error) -> io::Result<()> {
-    if error.kind() == io::ErrorKind::AlreadyExists { Ok(()) } else { Err(error) }
 }
 
 fn storage(path: &Path, error: &io::Error) -> NamespaceError {
