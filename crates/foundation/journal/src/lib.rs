@@ -6,6 +6,7 @@
 //! - `gather`: records get their sequence and place in memory; `writer`: what has gathered is
 //!   written and flushed at once, while the next batch gathers.
 //! - [`frame`]: how a record lies in a file. [`segment`]: how a file begins, and how it is named.
+//! - [`snapshot`]: the state that a system made of its records, so that they can be released.
 //! - `recovery`: what is found after whatever ended the process; `scan` reads past damage.
 //!
 //! Records have sequences without gaps, from 0 on. A segment is written in files that were written
@@ -19,6 +20,7 @@ mod journal;
 mod recovery;
 mod scan;
 pub mod segment;
+pub mod snapshot;
 mod writer;
 
 pub use error::JournalError;
