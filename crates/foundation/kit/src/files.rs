@@ -146,23 +146,23 @@ pub fn flush_folder(folder: &Path) -> io::Result<()> {
 }
 
 /// Makes a folder and those above it that are missing. With [`Durability::Flush`] each has its name
-/// for good: what is flushed in a folder is lost with the folder's own name.
+/// for good: what is flushed in a folder is lost with the folder's own name. That of a folder that
+/// is there too: a process may have made it and ended before it flushed the name.
 ///
 /// # Errors
 /// The file system's own.
 pub fn make_folders(path: &Path, durability: Durability) -> io::Result<()> {
-    if disk::is_dir(path) {
-        return Ok(());
-    }
     let above = match path.parent() {
         Some(above) if above.as_os_str().is_empty() => Path::new("."),
         Some(above) => above,
         None => return Ok(()),
     };
-    make_folders(above, durability)?;
-    match disk::create_dir(path) {
-        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
-        _ => {}
+    if !disk::is_dir(path) {
+        make_folders(above, durability)?;
+        match disk::create_dir(path) {
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
+            _ => {}
+        }
     }
     if durability == Durability::Flush { flush_folder(above) } else { Ok(()) }
 }

@@ -188,3 +188,39 @@ fn a_backup_goes_on_while_namespaces_are_reset_and_dropped() {
     }
     assert!((1..seeds).contains(&without_dropped), "{without_dropped}");
 }
+
+/// A folder that a process made, and did not flush before it ended, was taken by the next one for a
+/// durable one: what that acknowledged was lost with the folder's name.
+#[test]
+fn what_is_acknowledged_after_an_opening_that_was_killed_survives_a_power_loss() {
+    for at_us in (0..).step_by(40) {
+        let mut bench = Bench::new(1);
+        let namespaces = bench.run(async { open("/data") }).unwrap();
+        let ended = Arc::new(Mutex::new(false));
+        let (told, machine) = (Arc::clone(&ended), Arc::clone(&bench.machine));
+        let first = Arc::clone(&namespaces);
+        bench.world.spawn(&machine, async move {
+            add(&first, "default").await;
+            *told.lock() = true;
+        });
+        bench.world.run(bench.world.now_us() + at_us);
+        if *ended.lock() {
+            assert!(at_us > 1_000, "the opening was cut short here and there");
+            return;
+        }
+        machine.sim_disk().kill();
+        bench.world.empty(&machine);
+        drop(namespaces);
+        machine.sim_disk().restart();
+        let kept = bench.run(async {
+            let namespaces = open("/data");
+            add(&namespaces, "default").await;
+            count(&namespaces, "default").await
+        });
+        machine.sim_disk().kill();
+        bench.world.empty(&machine);
+        machine.sim_disk().power_on();
+        let found = bench.run(async { count(&open("/data"), "default").await });
+        assert_eq!(found, kept, "killed after {at_us} us");
+    }
+}
