@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use kit::entropy::Entropy;
+use kit::machine::Mistake;
 use kit::namespace::{NamespaceError, NamespaceName, Namespaces, StateSettings};
 use kit::sql::{Db, Durability, Migration, SqlError};
 use kit::system::{Ctx, OpenError, Rooms, System};
@@ -223,4 +224,50 @@ fn what_is_acknowledged_after_an_opening_that_was_killed_survives_a_power_loss()
         let found = bench.run(async { count(&open("/data"), "default").await });
         assert_eq!(found, kept, "killed after {at_us} us");
     }
+}
+
+/// Kills the process in a commit, and has the next one read before the power goes. What was read
+/// and what is there then; none: the commit ends before it is killed.
+fn read_then_lost(at_us: u64, mistake: Option<Mistake>) -> Option<[i64; 2]> {
+    // Another power loss each time.
+    let mut bench = Bench::new(at_us);
+    let machine = Arc::clone(&bench.machine);
+    mistake.into_iter().for_each(|mistake| machine.plant(mistake));
+    let namespaces = bench.run(async { open("/data") }).unwrap();
+    let first = Arc::clone(&namespaces);
+    bench.run(async move { add(&first, "default").await });
+    let (ended, second) = (Arc::new(Mutex::new(false)), Arc::clone(&namespaces));
+    let told = Arc::clone(&ended);
+    bench.world.spawn(&machine, async move {
+        add(&second, "default").await;
+        *told.lock() = true;
+    });
+    bench.world.run(bench.world.now_us() + at_us);
+    if *ended.lock() {
+        return None;
+    }
+    machine.sim_disk().kill();
+    bench.world.empty(&machine);
+    drop(namespaces);
+    machine.sim_disk().restart();
+    let read = bench.run(async { count(&open("/data"), "default").await }).unwrap();
+    machine.sim_disk().kill();
+    bench.world.empty(&machine);
+    machine.sim_disk().power_on();
+    let found = bench.run(async { count(&open("/data"), "default").await }).unwrap();
+    Some([read, found])
+}
+
+/// What another process left in the log is made durable before anybody reads it, and a process that
+/// trusts the log is found.
+#[test]
+fn what_was_read_after_a_kill_survives_a_power_loss() {
+    let walk = |mistake| -> Vec<[i64; 2]> {
+        (0..).step_by(10).map_while(|at_us| read_then_lost(at_us, mistake)).collect()
+    };
+    let sound = walk(None);
+    assert!(sound.contains(&[1, 1]) && sound.contains(&[2, 2]), "{sound:?}");
+    assert!(sound.iter().all(|[read, found]| read == found), "{sound:?}");
+    let trusting = walk(Some(Mistake::TrustLog));
+    assert!(trusting.contains(&[2, 1]), "{trusting:?}");
 }

@@ -32,10 +32,9 @@ const fn planted(name: &'static str, scenario: Scenario, bug: Bug) -> Planted {
 }
 
 /// All of them.
-pub const ALL: [Planted; 22] = [
+pub const ALL: [Planted; 21] = [
     planted("answer-before-commit", Scenario::Sql, Bug::Kit(Mistake::AnswerBeforeCommit)),
     planted("answer-failed-commit", Scenario::Sql, Bug::Kit(Mistake::AnswerFailedCommit)),
-    planted("log-trusted", Scenario::Sql, Bug::Kit(Mistake::TrustLog)),
     planted("name-before-flush", Scenario::Sql, Bug::Kit(Mistake::NameBeforeFlush)),
     planted("buffered", Scenario::Sql, Bug::Buffered),
     planted("log-not-flushed", Scenario::Sql, Bug::Disk(Lie::FlushesNothing("-wal"))),
