@@ -222,6 +222,26 @@ impl World {
         self.shared.add_task(machine.node(), Box::pin(task));
     }
 
+    /// Runs `task` on `machine` and goes on until it ends; none: a machine lost power before.
+    /// Panics when anything that runs does.
+    pub fn complete<T: Send + 'static>(
+        &mut self,
+        machine: &SimMachine,
+        task: impl Future<Output = T> + Send + 'static,
+    ) -> Option<T> {
+        let outcome = Arc::new(Mutex::new(None));
+        let place = Arc::clone(&outcome);
+        self.spawn(machine, async move { *place.lock() = Some(task.await) });
+        loop {
+            let stopped = self.run(self.now_us() + 1_000);
+            assert!(self.panics().is_empty(), "{:?}", self.panics());
+            let ended = outcome.lock().take();
+            if ended.is_some() || matches!(stopped, Stopped::Off(_)) {
+                return ended;
+            }
+        }
+    }
+
     /// Runs blocking `work` on `machine`.
     pub fn spawn_blocking(&self, machine: &SimMachine, work: impl FnOnce() + Send + 'static) {
         self.shared.add_job(machine.node(), Box::new(work));

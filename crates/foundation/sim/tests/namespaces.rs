@@ -14,7 +14,7 @@ use kit::system::{Ctx, OpenError, Rooms, System};
 use kit::telemetry::metrics::Metrics;
 use parking_lot::Mutex;
 use sim::machine::SimMachine;
-use sim::scheduler::{Stopped, World};
+use sim::scheduler::World;
 use sim::seed::Seed;
 
 struct Notes;
@@ -80,17 +80,7 @@ impl Bench {
         &mut self,
         task: impl Future<Output = T> + Send + 'static,
     ) -> Option<T> {
-        let outcome = Arc::new(Mutex::new(None));
-        let place = Arc::clone(&outcome);
-        self.world.spawn(&self.machine, async move { *place.lock() = Some(task.await) });
-        loop {
-            let stopped = self.world.run(self.world.now_us() + 1_000);
-            assert!(self.world.panics().is_empty(), "{:?}", self.world.panics());
-            let ended = outcome.lock().take();
-            if ended.is_some() || matches!(stopped, Stopped::Off(_)) {
-                return ended;
-            }
-        }
+        self.world.complete(&self.machine, task)
     }
 }
 

@@ -7,7 +7,6 @@ use std::sync::Arc;
 
 use kit::machine::Mistake;
 use kit::sql::{Db, Durability, Migration, OpenOptions, SqlError};
-use parking_lot::Mutex;
 use sim::disk::Failure;
 use sim::machine::SimMachine;
 use sim::scheduler::World;
@@ -34,13 +33,7 @@ impl Bench {
 
     /// Runs `task` to its end.
     fn run<T: Send + 'static>(&mut self, task: impl Future<Output = T> + Send + 'static) -> T {
-        let outcome = Arc::new(Mutex::new(None));
-        let place = Arc::clone(&outcome);
-        self.world.spawn(&self.machine, async move { *place.lock() = Some(task.await) });
-        while outcome.lock().is_none() {
-            self.world.run(self.world.now_us() + 1_000);
-        }
-        outcome.lock().take().unwrap()
+        self.world.complete(&self.machine, task).unwrap()
     }
 
     fn open(&mut self) -> Db {
