@@ -85,14 +85,18 @@ pub(crate) fn recover(
             found.lost.push(Lost { from: expected, to: head.first, path: path.clone(), at: 0 });
         }
         let until = heads.get(index + 1).map(|(_, later)| later.first);
-        let mut walk = Walk::new(&path, *head, until)?;
-        let durable = walk.run(each)?;
+        let file = match until {
+            Some(_) => File::open(&path)?,
+            None => File::open_to_write(&path)?,
+        };
+        let mut walk = Walk::new(&path, *head, until);
+        let durable = walk.run(&file, each)?;
         if let Some(first) = until.filter(|until| *until < durable) {
             let path = heads[index + 1].0.path(folder);
             return Err(JournalError::Overlap { path, first, expected: durable });
         }
         if until.is_none() {
-            walk.make_durable()?;
+            walk.make_durable(&file)?;
         }
         let (end, bytes) = (walk.next, walk.at);
         next = Some(end);
@@ -148,7 +152,6 @@ fn durable_at(scan: &mut Scan<'_>, at: u64) -> io::Result<u64> {
 /// A way through one segment.
 struct Walk {
     path: PathBuf,
-    file: File,
     head: Head,
     /// Where the next segment begins; none: this is the last.
     until: Option<u64>,
@@ -160,27 +163,22 @@ struct Walk {
 }
 
 impl Walk {
-    fn new(path: &Path, head: Head, until: Option<u64>) -> io::Result<Self> {
-        Ok(Self {
+    fn new(path: &Path, head: Head, until: Option<u64>) -> Self {
+        Self {
             path: path.to_owned(),
-            file: match until {
-                Some(_) => File::open(path)?,
-                None => File::open_to_write(path)?,
-            },
             head,
             until,
             next: head.first,
             at: FIRST_AT,
             unproven: VecDeque::new(),
             lost: Vec::new(),
-        })
+        }
     }
 
     /// Gives up to which sequence the records that follow were durable: a write that was cut off
     /// leaves some behind the end, which were not.
-    fn run(&mut self, each: &mut dyn FnMut(&Record<'_>)) -> io::Result<u64> {
-        let file = std::mem::replace(&mut self.file, File::open(&self.path)?);
-        let mut scan = Scan::new(&file, self.head.run)?;
+    fn run(&mut self, file: &File, each: &mut dyn FnMut(&Record<'_>)) -> io::Result<u64> {
+        let mut scan = Scan::new(file, self.head.run)?;
         while self.until != Some(self.next) {
             match scan.record(self.at)?.filter(|record| record.header.sequence == self.next) {
                 Some(record) => {
@@ -194,13 +192,10 @@ impl Walk {
                 },
             }
         }
-        let over = match self.until {
-            Some(until) if until == self.next => durable_at(&mut scan, self.at)?,
-            _ => 0,
-        };
-        drop(scan);
-        self.file = file;
-        Ok(over)
+        match self.until {
+            Some(until) if until == self.next => durable_at(&mut scan, self.at),
+            _ => Ok(0),
+        }
     }
 
     fn pass(&mut self, place: Place) {
@@ -234,13 +229,13 @@ impl Walk {
 
     /// Writes what may be in the system's memory only once more, and flushes it: a flush that
     /// failed before would not be made up for by one that finds nothing left to do.
-    fn make_durable(&mut self) -> io::Result<()> {
+    fn make_durable(&self, file: &File) -> io::Result<()> {
         let from = self.unproven.front().map_or(self.at, |(_, at)| *at);
-        let to = self.at.min(self.file.len()?);
+        let to = self.at.min(file.len()?);
         let mut bytes = vec![0; to.saturating_sub(from) as usize];
-        self.file.read_exact_at(&mut bytes, from)?;
-        self.file.write_all_at(&bytes, from)?;
-        self.file.write_all_at(&self.head.encode(), 0)?;
-        self.file.sync_all()
+        file.read_exact_at(&mut bytes, from)?;
+        file.write_all_at(&bytes, from)?;
+        file.write_all_at(&self.head.encode(), 0)?;
+        file.sync_all()
     }
 }

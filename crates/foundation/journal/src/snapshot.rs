@@ -10,7 +10,7 @@ use kit::disk::{self, File};
 use kit::entropy::Entropy;
 
 use crate::error::JournalError;
-use crate::frame::{self, HEADER_BYTES, Header, PAYLOAD_BYTES_MAX, Record};
+use crate::frame::{self, Header, PAYLOAD_BYTES_MAX, Record};
 use crate::scan::{FIRST_AT, Scan};
 use crate::segment::{HEAD_BYTES, Head};
 
@@ -160,8 +160,6 @@ fn snapshots(folder: &Path) -> io::Result<Vec<(u64, PathBuf)>> {
 fn making(folder: &Path, sequence: u64) -> PathBuf {
     folder.join(format!("{sequence:016x}{ENDING}.new"))
 }
-
-const _: () = assert!(HEADER_BYTES < BUFFER_BYTES, "a buffer takes a header");
 
 #[cfg(test)]
 mod tests {
