@@ -1,0 +1,1 @@
+//! A message queue that Kafka clients cannot tell apart from Kafka.
