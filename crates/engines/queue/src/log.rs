@@ -6,7 +6,7 @@
 //! - A batch may be seen once the journal keeps it, and is written to a segment only then.
 //! - What [`Stored`] says is in files, or in the journal from its `cut` on.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -59,8 +59,25 @@ pub struct Log {
     seen: usize,
     /// Of `pending`, in bytes.
     pending_bytes: usize,
-    /// Whether it is certain that the last segment's files are no fork's too.
-    is_own: bool,
+    /// Whether it was looked whether the last segment's files are a fork's too.
+    is_looked_at: bool,
+    /// Whether the next batch begins a segment, because the last one's files are a fork's too.
+    must_roll: bool,
+    /// The last segment that has files.
+    made: i64,
+    /// Segments that were appended to since they were flushed.
+    dirty: BTreeSet<i64>,
+}
+
+/// What a checkpoint keeps of a log.
+#[derive(Debug)]
+pub struct Checkpoint {
+    /// To be stored, once the rest is in files and durable.
+    pub stored: Stored,
+    /// What is not in its segment yet.
+    pub unwritten: Vec<Placed>,
+    /// Segments to flush.
+    pub dirty: BTreeSet<i64>,
 }
 
 #[derive(Debug)]
@@ -88,8 +105,17 @@ pub struct OutOfRange;
 impl Log {
     /// The log in `folder` as it was stored.
     pub fn new(folder: PathBuf, stored: Stored) -> Self {
-        let pending = VecDeque::new();
-        Self { folder, stored, pending, seen: 0, pending_bytes: 0, is_own: false }
+        Self {
+            folder,
+            made: stored.segments.last().map_or(-1, |last| last.base),
+            stored,
+            pending: VecDeque::new(),
+            seen: 0,
+            pending_bytes: 0,
+            is_looked_at: false,
+            must_roll: false,
+            dirty: BTreeSet::new(),
+        }
     }
 
     /// Records before it are gone.
@@ -136,47 +162,41 @@ impl Log {
         self.stored.aborted.iter().filter(within).copied().collect()
     }
 
-    /// Adds a batch that is at the log's end, under its sequence in the journal.
-    ///
-    /// # Errors
-    /// The file system's own, at the first batch after an opening; nothing is appended then.
-    pub fn append(
-        &mut self,
-        batch: Batch,
-        sequence: u64,
-        now_ms: i64,
-        limits: Limits,
-    ) -> io::Result<()> {
+    /// Adds a batch that is at the log's end, under its sequence in the journal. One that was added
+    /// before is not added again. [`Log::own`] comes first.
+    pub fn append(&mut self, batch: Batch, sequence: u64, now_ms: i64, limits: Limits) {
         let header = batch.header;
         if sequence < self.stored.cut {
-            return Ok(());
+            return;
         }
         debug_assert_eq!(header.base_offset, self.stored.end, "offsets have no gaps");
-        let must_roll = self.is_shared()?;
         self.note(&batch, now_ms);
+        let must_roll = std::mem::take(&mut self.must_roll);
         let is_full = |last: &Segment| must_roll || last.is_full(header.bytes, now_ms, limits);
         if self.stored.segments.last().is_none_or(is_full) {
             self.stored.segments.push(Segment::new(header.base_offset, now_ms));
         }
-        let Some(last) = self.stored.segments.last_mut() else { return Ok(()) };
+        let Some(last) = self.stored.segments.last_mut() else { return };
+        self.dirty.insert(last.base);
         let placed = last.place(batch);
         self.pending_bytes += header.bytes;
         self.pending.push_back(Pending { sequence, placed });
         self.stored.end = header.end_offset();
-        Ok(())
     }
 
-    /// A file that a fork has too is not written.
-    fn is_shared(&mut self) -> io::Result<bool> {
-        if self.is_own {
-            return Ok(false);
+    /// Looks, once after an opening, whether a fork has the last segment's files too; those are not
+    /// written.
+    ///
+    /// # Errors
+    /// The file system's own.
+    pub fn own(&mut self) -> io::Result<()> {
+        if !self.is_looked_at {
+            if let Some(last) = self.stored.segments.last() {
+                self.must_roll = Files::of(&self.folder, last.base).is_shared()?;
+            }
+            self.is_looked_at = true;
         }
-        let is_shared = match self.stored.segments.last() {
-            Some(last) => Files::of(&self.folder, last.base).is_shared()?,
-            None => false,
-        };
-        self.is_own = true;
-        Ok(is_shared)
+        Ok(())
     }
 
     fn note(&mut self, batch: &Batch, now_ms: i64) {
@@ -343,9 +363,28 @@ impl Log {
     }
 
     /// What to keep of it, `cut` being the sequence of the journal's next record.
-    pub fn store(&mut self, cut: u64) -> Stored {
+    pub fn checkpoint(&mut self, cut: u64) -> Checkpoint {
         self.stored.cut = cut;
-        self.stored.clone()
+        let unwritten = self.pending.iter().map(|pending| pending.placed.clone()).collect();
+        let dirty = std::mem::take(&mut self.dirty);
+        Checkpoint { stored: self.stored.clone(), unwritten, dirty }
+    }
+
+    /// These segments were not flushed after all.
+    pub fn mark_dirty(&mut self, segments: BTreeSet<i64>) {
+        self.dirty.extend(segments);
+    }
+
+    /// Whether the segment at `base` has no files yet; it has from now on.
+    pub fn make(&mut self, base: i64) -> bool {
+        let is_new = base > self.made;
+        self.made = self.made.max(base);
+        is_new
+    }
+
+    /// The segment at `base` has no files after all.
+    pub fn not_made(&mut self, base: i64) {
+        self.made = base - 1;
     }
 
     /// Forgets producers that sent nothing since `before_ms`.

@@ -240,6 +240,11 @@ impl Journal {
         Ok(sequence)
     }
 
+    /// Records before this sequence are kept.
+    pub fn kept_end(&self) -> u64 {
+        self.0.kept.load(Ordering::Acquire)
+    }
+
     /// Waits until the record `sequence` and all before it are kept.
     ///
     /// # Errors

@@ -16,7 +16,7 @@ use super::roster::Seat;
 
 /// What a connection is told; each outranks those before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Command {
+pub enum Command {
     /// Serve on.
     Serve,
     /// Finish the request in flight, then close.
@@ -68,7 +68,8 @@ impl Activity {
         }
     }
 
-    pub(crate) fn request_began(&self, multiplexed: bool) {
+    /// A request begins to be answered. `multiplexed`: what is read behind it is no slow header.
+    pub fn request_began(&self, multiplexed: bool) {
         if self.requests.load(Ordering::Relaxed) == 0 && multiplexed {
             self.multiplexed.store(true, Ordering::Relaxed);
         }
@@ -107,22 +108,19 @@ impl Activity {
 }
 
 /// The orders of a connection to its own task.
-pub(crate) struct Orders<'a> {
+pub struct Orders<'a> {
     activity: &'a Activity,
     known: Option<Waker>,
 }
 
 impl<'a> Orders<'a> {
-    pub(crate) fn of(activity: &'a Activity) -> Self {
+    /// Of this connection.
+    pub fn of(activity: &'a Activity) -> Self {
         Self { activity, known: None }
     }
 
     /// Goes on with `work` until the connection is told to do `order` or more.
-    pub(crate) async fn unless<T>(
-        &mut self,
-        order: Command,
-        work: impl Future<Output = T>,
-    ) -> Option<T> {
+    pub async fn unless<T>(&mut self, order: Command, work: impl Future<Output = T>) -> Option<T> {
         let mut work = pin!(work);
         std::future::poll_fn(|cx| match self.activity.command(cx.waker(), &mut self.known) {
             told if told >= order => Poll::Ready(None),
@@ -138,10 +136,11 @@ fn bump(counter: &AtomicU32) {
 }
 
 /// A request that a handler is working on, until it is dropped.
-pub(crate) struct InFlight(Arc<Activity>);
+pub struct InFlight(Arc<Activity>);
 
 impl InFlight {
-    pub(crate) fn new(activity: &Arc<Activity>) -> Self {
+    /// It begins.
+    pub fn new(activity: &Arc<Activity>) -> Self {
         activity.in_flight.fetch_add(1, Ordering::Relaxed);
         Self(Arc::clone(activity))
     }

@@ -41,7 +41,8 @@ pub struct Connection {
     pub door: &'static str,
     /// What befalls its requests.
     pub faults: Option<Arc<Faults>>,
-    pub(crate) activity: Arc<Activity>,
+    /// What it does and is told.
+    pub activity: Arc<Activity>,
 }
 
 /// What is spoken on a listener's connections.

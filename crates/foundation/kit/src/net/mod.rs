@@ -5,7 +5,7 @@
 //!
 //! It knows no protocol: `kit::http` and `kit::resp` are two.
 
-pub(crate) mod activity;
+pub mod activity;
 mod by_address;
 pub mod drain;
 pub mod faults;

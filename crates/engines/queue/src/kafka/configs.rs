@@ -1,0 +1,153 @@
+//! Settings of topics, and what can be told of the broker's.
+
+use kafka_protocol::ResponseError;
+use kafka_protocol::messages::create_topics_response::CreatableTopicConfigs;
+use kafka_protocol::messages::describe_configs_request::DescribeConfigsResource;
+use kafka_protocol::messages::describe_configs_response::{
+    DescribeConfigsResourceResult, DescribeConfigsResult,
+};
+use kafka_protocol::messages::incremental_alter_configs_request::AlterConfigsResource;
+use kafka_protocol::messages::incremental_alter_configs_response::AlterConfigsResourceResponse;
+use kafka_protocol::messages::{
+    DescribeConfigsRequest, DescribeConfigsResponse, IncrementalAlterConfigsRequest,
+    IncrementalAlterConfigsResponse,
+};
+use kafka_protocol::protocol::StrBytes;
+
+use super::call::Asked;
+use super::{NODE, code};
+use crate::error::QueueError;
+use crate::service::{ADMINISTER, READ};
+use crate::topic::{Alter, Config, Kind, SETTINGS, Setting};
+
+/// Kinds of resources.
+const TOPIC: i8 = 2;
+const BROKER: i8 = 4;
+/// Where a value is from: set for the topic, or nowhere.
+const FROM_TOPIC: i8 = 1;
+const FROM_DEFAULT: i8 = 5;
+
+fn source(config: &Config, setting: &Setting) -> i8 {
+    if config.is_set(setting.name) { FROM_TOPIC } else { FROM_DEFAULT }
+}
+
+fn value(config: &Config, setting: &Setting) -> StrBytes {
+    StrBytes::from_string(config.text(setting).to_owned())
+}
+
+/// A new topic's settings.
+pub(super) fn created(config: &Config) -> Vec<CreatableTopicConfigs> {
+    let all = SETTINGS.iter().map(|setting| {
+        CreatableTopicConfigs::default()
+            .with_name(StrBytes::from_static_str(setting.name))
+            .with_value(Some(value(config, setting)))
+            .with_config_source(source(config, setting))
+    });
+    all.collect()
+}
+
+/// Answers `DescribeConfigs`.
+pub(super) async fn describe(asked: Asked<DescribeConfigsRequest>) -> DescribeConfigsResponse {
+    let results = asked.request.resources.iter().map(|resource| {
+        let answer = DescribeConfigsResult::default()
+            .with_resource_type(resource.resource_type)
+            .with_resource_name(resource.resource_name.clone());
+        match described(&asked, resource) {
+            Ok(configs) => answer.with_configs(configs),
+            Err(error) => answer.with_error_code(error.code()),
+        }
+    });
+    DescribeConfigsResponse::default().with_results(results.collect())
+}
+
+fn described(
+    asked: &Asked<DescribeConfigsRequest>,
+    resource: &DescribeConfigsResource,
+) -> Result<Vec<DescribeConfigsResourceResult>, ResponseError> {
+    if !asked.queue.may(&asked.principal, READ) {
+        return Err(ResponseError::TopicAuthorizationFailed);
+    }
+    match resource.resource_type {
+        TOPIC => {
+            let topic = asked.queue.topic(&resource.resource_name);
+            let topic = topic.ok_or(ResponseError::UnknownTopicOrPartition)?;
+            let is_wanted = |setting: &&Setting| match &resource.configuration_keys {
+                Some(keys) => keys.iter().any(|key| **key == *setting.name),
+                None => true,
+            };
+            let wanted = SETTINGS.iter().filter(is_wanted);
+            Ok(wanted.map(|setting| entry(asked, &topic.config, setting)).collect())
+        }
+        // Its settings are those of the house, which has a file for them.
+        BROKER if *resource.resource_name == *NODE.to_string() => Ok(Vec::new()),
+        _ => Err(ResponseError::InvalidRequest),
+    }
+}
+
+fn entry(
+    asked: &Asked<DescribeConfigsRequest>,
+    config: &Config,
+    setting: &Setting,
+) -> DescribeConfigsResourceResult {
+    let kind = match setting.kind {
+        Kind::Number(..) => 5,
+        Kind::Word(_) => 2,
+        Kind::Words(_) => 7,
+    };
+    let is_told = asked.request.include_documentation;
+    let documentation = is_told.then(|| StrBytes::from_static_str(setting.what));
+    DescribeConfigsResourceResult::default()
+        .with_name(StrBytes::from_static_str(setting.name))
+        .with_value(Some(value(config, setting)))
+        .with_config_source(source(config, setting))
+        .with_config_type(kind)
+        .with_documentation(documentation)
+}
+
+/// Answers `IncrementalAlterConfigs`.
+pub(super) async fn alter(
+    asked: Asked<IncrementalAlterConfigsRequest>,
+) -> IncrementalAlterConfigsResponse {
+    let mut responses = Vec::with_capacity(asked.request.resources.len());
+    for resource in &asked.request.resources {
+        let answer = AlterConfigsResourceResponse::default()
+            .with_resource_type(resource.resource_type)
+            .with_resource_name(resource.resource_name.clone());
+        if !asked.queue.may(&asked.principal, ADMINISTER) {
+            responses.push(answer.with_error_code(ResponseError::TopicAuthorizationFailed.code()));
+            continue;
+        }
+        if resource.resource_type != TOPIC {
+            responses.push(answer.with_error_code(ResponseError::InvalidRequest.code()));
+            continue;
+        }
+        responses.push(match alter_topic(&asked, resource).await {
+            Ok(()) => answer,
+            Err(error) => answer
+                .with_error_code(code::of(&error))
+                .with_error_message(Some(StrBytes::from_string(error.to_string()))),
+        });
+    }
+    IncrementalAlterConfigsResponse::default().with_responses(responses)
+}
+
+async fn alter_topic(
+    asked: &Asked<IncrementalAlterConfigsRequest>,
+    resource: &AlterConfigsResource,
+) -> Result<(), QueueError> {
+    let changes = resource.configs.iter().map(|config| {
+        let value = config.value.clone().unwrap_or_default().to_string();
+        let alter = match config.config_operation {
+            0 => Alter::Set(value),
+            1 => Alter::Delete,
+            2 => Alter::Append(value),
+            _ => Alter::Subtract(value),
+        };
+        (config.name.to_string(), alter)
+    });
+    let changes: Vec<_> = changes.collect();
+    asked
+        .queue
+        .configure_topic(&resource.resource_name, &changes, asked.request.validate_only)
+        .await
+}

@@ -1,0 +1,249 @@
+//! What is on disk becomes state again: the latest snapshot, then the journal from there on.
+
+use std::collections::HashMap;
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+
+use bytes::Bytes;
+use journal::frame::Record;
+use journal::{Journal, snapshot};
+use kit::clock::Clock;
+use kit::disk;
+use kit::entropy::Entropy;
+use kit::files::{Files, Hold, Part, Store, make_folders};
+use kit::machine;
+use kit::sql::Durability;
+use kit::worker::Workers;
+use parking_lot::{MutexGuard, RwLock};
+use tokio::sync::Notify;
+
+use super::keeping::{Keeping, write_segment};
+use super::{CHANGES, JOURNAL, Options, Queue, SNAPSHOTS, TOPICS};
+use crate::batch::Batch;
+use crate::error::QueueError;
+use crate::partition::Partition;
+use crate::state::{Change, Kept, State};
+use crate::topic::Config;
+
+/// Batches of a partition in memory while the journal is read, in bytes.
+const REPLAY_BYTES: usize = 1 << 20;
+
+/// What a broker is opened with, beside its options.
+pub struct Surroundings<'s> {
+    /// Its time.
+    pub clock: Clock,
+    /// Randomness.
+    pub entropy: Entropy,
+    /// Stores that a snapshot of the namespace waits for.
+    pub files: &'s Files,
+    /// Background work.
+    pub workers: &'s Workers,
+}
+
+impl Queue {
+    /// Opens the broker in a folder; one without anything in it is an empty broker. Blocks.
+    ///
+    /// # Errors
+    /// [`QueueError::Journal`], [`QueueError::Storage`].
+    pub fn open(options: Options, surroundings: Surroundings<'_>) -> Result<Arc<Self>, QueueError> {
+        let Surroundings { clock, entropy, files, workers } = surroundings;
+        let durability = match options.flush {
+            journal::Flush::Never => Durability::Buffered,
+            _ => Durability::Flush,
+        };
+        let folder = |name| options.folder.join(name);
+        for name in [JOURNAL, SNAPSHOTS, TOPICS] {
+            make_folders(&folder(name), durability)?;
+        }
+        let mut replay = Replay::new(&folder(TOPICS), clock.now().micros() / 1_000);
+        let from = snapshot::read_latest(&folder(SNAPSHOTS), &mut |record| replay.take(record))?;
+        replay.begin(from.unwrap_or(0));
+        let journal_options = journal::Options {
+            folder: folder(JOURNAL),
+            flush: options.flush,
+            segment_bytes_max: options.journal_segment_bytes,
+        };
+        let each = &mut |record: &Record<'_>| replay.record(record);
+        let (journal, lost) = Journal::open(journal_options, entropy.clone(), each)?;
+        for lost in &lost {
+            tracing::error!(?lost, "records of the queue's journal cannot be read");
+        }
+        let state = replay.finish()?;
+        let queue = Arc::new(Self {
+            options,
+            clock,
+            entropy,
+            journal,
+            state: RwLock::new(state),
+            keeping: Keeping::new(),
+            producer_ids: tokio::sync::Mutex::new(0..0),
+            configuring: tokio::sync::Mutex::new(()),
+            appended: AtomicU64::new(0),
+            drained: Notify::new(),
+        });
+        let store: Arc<dyn Store> = Arc::clone(&queue) as Arc<dyn Store>;
+        files.register(&store);
+        queue.start_keeping(workers);
+        queue.start_retention(workers);
+        Ok(queue)
+    }
+}
+
+/// State in the making.
+struct Replay {
+    state: State,
+    by_stream: HashMap<u32, (Arc<Partition>, Arc<Config>)>,
+    from: u64,
+    now_ms: i64,
+    failure: Option<QueueError>,
+}
+
+impl Replay {
+    fn new(folder: &Path, now_ms: i64) -> Self {
+        let state = State::new(folder);
+        Self { state, by_stream: HashMap::new(), from: 0, now_ms, failure: None }
+    }
+
+    /// A record of the snapshot.
+    fn take(&mut self, record: &Record<'_>) {
+        match serde_json::from_slice::<Kept>(record.payload) {
+            Ok(kept) => self.state.take(kept),
+            Err(error) => self.fail(io::Error::from(error)),
+        }
+    }
+
+    /// The snapshot is over; the journal follows from `from` on.
+    fn begin(&mut self, from: u64) {
+        self.from = from;
+        self.list();
+    }
+
+    fn list(&mut self) {
+        let all = self.state.topics.values().flat_map(|topic| {
+            let with = |partition: &Arc<Partition>| {
+                (partition.stream, (Arc::clone(partition), Arc::clone(&topic.config)))
+            };
+            topic.partitions.iter().map(with)
+        });
+        self.by_stream = all.collect();
+    }
+
+    fn record(&mut self, record: &Record<'_>) {
+        let sequence = record.header.sequence;
+        if sequence < self.from || self.failure.is_some() {
+            return;
+        }
+        let done = match record.header.stream {
+            CHANGES if sequence < self.state.cut => Ok(()),
+            CHANGES => self.change(record.payload),
+            stream => self.batch(stream, sequence, record.payload),
+        };
+        if let Err(error) = done {
+            self.fail(error);
+        }
+    }
+
+    fn change(&mut self, payload: &[u8]) -> io::Result<()> {
+        let change = serde_json::from_slice::<Change>(payload)?;
+        match &change {
+            // What lies there is of an earlier topic of that name, or of this one from before the
+            // crash; the journal has all of it.
+            Change::TopicCreated { name, .. } => remove(&self.state.topic_folder(name))?,
+            Change::Trimmed { stream, start } => {
+                if let Some((partition, _)) = self.by_stream.get(stream) {
+                    let files = partition.log().trim(*start);
+                    files.iter().try_for_each(crate::segment::Files::remove)?;
+                }
+            }
+            _ => {}
+        }
+        let is_of_topics = !matches!(
+            change,
+            Change::OffsetsCommitted { .. }
+                | Change::OffsetsDeleted { .. }
+                | Change::Trimmed { .. }
+        );
+        self.state.apply(change);
+        if is_of_topics {
+            self.list();
+        }
+        Ok(())
+    }
+
+    fn batch(&mut self, stream: u32, sequence: u64, payload: &[u8]) -> io::Result<()> {
+        // A topic that was deleted before the snapshot.
+        let Some((partition, config)) = self.by_stream.get(&stream) else { return Ok(()) };
+        let batch = Batch::stored(Bytes::copy_from_slice(payload)).map_err(io::Error::other)?;
+        let (placed, folder) = {
+            let mut log = partition.log();
+            log.own()?;
+            log.append(batch, sequence, self.now_ms, config.limits());
+            log.keep(u64::MAX);
+            if log.pending_bytes() < REPLAY_BYTES {
+                return Ok(());
+            }
+            (log.to_write(REPLAY_BYTES), log.folder().to_owned())
+        };
+        write_segment(partition, &folder, &placed)?;
+        partition.log().written(placed.len());
+        Ok(())
+    }
+
+    fn fail(&mut self, error: io::Error) {
+        tracing::error!(%error, "the queue cannot be read");
+        self.failure.get_or_insert(error.into());
+    }
+
+    fn finish(self) -> Result<State, QueueError> {
+        for partition in self.state.partitions() {
+            write_all(partition)?;
+        }
+        self.failure.map_or(Ok(self.state), Err)
+    }
+}
+
+fn write_all(partition: &Partition) -> io::Result<()> {
+    loop {
+        let (placed, folder) = {
+            let log = partition.log();
+            (log.to_write(REPLAY_BYTES), log.folder().to_owned())
+        };
+        if placed.is_empty() {
+            return Ok(());
+        }
+        write_segment(partition, &folder, &placed)?;
+        partition.log().written(placed.len());
+    }
+}
+
+fn remove(folder: &Path) -> io::Result<()> {
+    match disk::remove_dir_all(folder) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
+impl Store for Queue {
+    fn hold(&self) -> Box<dyn Hold + '_> {
+        // In this order wherever both are taken.
+        let writing = machine::lock(&self.keeping.writing);
+        Box::new(Held { journal: Store::hold(&self.journal), queue: self, _writing: writing })
+    }
+}
+
+struct Held<'q> {
+    journal: Box<dyn Hold + 'q>,
+    queue: &'q Queue,
+    _writing: MutexGuard<'q, ()>,
+}
+
+impl Hold for Held<'_> {
+    /// Segments are linked: what a snapshot counts on is flushed and never changes, and who opens
+    /// a segment that is linked begins another one.
+    fn parts(&self) -> Vec<(std::path::PathBuf, Part)> {
+        let _ = &self.queue;
+        self.journal.parts()
+    }
+}
