@@ -1,1 +1,3 @@
 //! A message queue that Kafka clients cannot tell apart from Kafka.
+
+pub mod group;
