@@ -114,6 +114,7 @@ pub struct Settings {
     pub shortener: shortener::Section,
     pub ids: ids::Section,
     pub limiter: limiter::Section,
+    pub queue: queue::settings::Section,
     /// The systems that are switched on; all when empty.
     pub only: Vec<String>,
 }
@@ -148,6 +149,7 @@ pub fn known() -> Result<Layers, ConfigError> {
         Section { name: "shortener", text: shortener::settings::DEFAULT },
         Section { name: "ids", text: ids::settings::DEFAULT },
         Section { name: "limiter", text: limiter::settings::DEFAULT },
+        Section { name: "queue", text: queue::settings::DEFAULT },
     ])
 }
 
@@ -178,6 +180,7 @@ impl Settings {
             shortener: layers.section("shortener")?,
             ids: layers.section("ids")?,
             limiter: layers.section("limiter")?,
+            queue: layers.section("queue")?,
             only: Vec::new(),
         })
     }
@@ -189,7 +192,10 @@ impl Settings {
 
     /// Whether any system serves callers without a credential.
     pub fn anonymous(&self) -> bool {
-        self.shortener.anonymous_create || self.ids.anonymous || self.limiter.anonymous
+        self.shortener.anonymous_create
+            || self.ids.anonymous
+            || self.limiter.anonymous
+            || self.queue.anonymous
     }
 
     /// Hosts of namespaces; in `dev` every `NAME.localhost` too.

@@ -2,6 +2,7 @@
 
 mod ids;
 mod limiter;
+mod queue;
 mod shortener;
 
 use std::net::SocketAddr;
@@ -24,7 +25,7 @@ use utoipa::openapi::OpenApi;
 use crate::settings::Settings;
 
 /// The systems, in the order in which they are started and listed.
-pub const SYSTEMS: &[Entry] = &[shortener::ENTRY, ids::ENTRY, limiter::ENTRY];
+pub const SYSTEMS: &[Entry] = &[shortener::ENTRY, ids::ENTRY, limiter::ENTRY, queue::ENTRY];
 
 /// A system of this binary.
 pub struct Entry {

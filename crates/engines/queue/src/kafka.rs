@@ -3,7 +3,7 @@
 //! - `connection`: frames in, answers out, in order. `call`: one request and what answers it;
 //!   `versions`: which requests there are. `sasl`: whose they are.
 //! - A file for each kind of request: `metadata`, `produce`, `fetch`, `list_offsets`, `topics`,
-//!   `configs`, `producers`.
+//!   `configs`, `groups`, `offsets`, `producers`.
 //! - `code`: errors as Kafka numbers them.
 
 mod call;
@@ -11,8 +11,10 @@ mod code;
 mod configs;
 mod connection;
 mod fetch;
+mod groups;
 mod list_offsets;
 mod metadata;
+mod offsets;
 mod produce;
 mod producers;
 mod sasl;

@@ -6,12 +6,14 @@
 //!   [`marker`]: how a transaction ends in a partition.
 //! - [`log`]: a partition's offsets, what may be seen, what is in memory and what in files.
 //!   [`segment`]: a stretch of it in files, with its indexes. [`partition`]: who waits for it.
+//! - [`group`]: who of a consumer group reads what.
 //! - [`producers`]: a batch that is sent twice is appended once.
 //! - [`topic`]: names and settings. [`state`]: what is known beside batches.
 
 pub mod batch;
 mod blocking;
 pub mod error;
+pub mod group;
 pub mod kafka;
 pub mod log;
 pub mod marker;

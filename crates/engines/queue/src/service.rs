@@ -6,6 +6,7 @@
 //!   changed and deleted. `retention`: what goes with time.
 
 mod fetch;
+mod groups;
 mod keeping;
 mod offsets;
 mod opening;
@@ -63,6 +64,8 @@ pub struct Options {
     pub partitions_default: i32,
     /// Whether those without a credential are allowed everything.
     pub anonymous: bool,
+    /// What a group may take.
+    pub groups: crate::group::Limits,
     /// Whether a topic is made when a producer first names it.
     pub auto_create: bool,
 }
@@ -75,6 +78,7 @@ pub struct Queue {
     journal: Journal,
     state: RwLock<State>,
     keeping: Keeping,
+    groups: groups::Groups,
     /// Producer ids before this are set aside in the journal.
     producer_ids: tokio::sync::Mutex<std::ops::Range<i64>>,
     /// Held from a look at a topic's settings to their change.

@@ -5,6 +5,8 @@ use std::time::Duration;
 use journal::Flush;
 use serde::Deserialize;
 
+use crate::group::Limits;
+
 /// The commented section with its defaults.
 pub const DEFAULT: &str = include_str!("default.toml");
 
@@ -20,6 +22,7 @@ pub struct Section {
     pub journal_segment_mib: u32,
     pub partitions_default: i32,
     pub auto_create_topics: bool,
+    pub group_initial_delay_ms: u32,
 }
 
 /// The section, checked.
@@ -33,6 +36,8 @@ pub struct Settings {
     pub journal_segment_bytes: u64,
     /// See `partitions_default`.
     pub partitions_default: i32,
+    /// What a group may take; see `group_initial_delay_ms`.
+    pub groups: Limits,
     /// See `auto_create_topics`.
     pub auto_create: bool,
 }
@@ -64,6 +69,10 @@ impl Section {
             anonymous: self.anonymous,
             journal_segment_bytes: u64::from(self.journal_segment_mib) << 20,
             partitions_default: self.partitions_default,
+            groups: Limits {
+                initial_rebalance_delay_ms: self.group_initial_delay_ms,
+                ..Limits::default()
+            },
             auto_create: self.auto_create_topics,
         })
     }

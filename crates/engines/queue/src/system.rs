@@ -33,6 +33,7 @@ impl System for Queues {
             journal_segment_bytes: self.settings.journal_segment_bytes,
             partitions_default: self.settings.partitions_default,
             anonymous: self.settings.anonymous,
+            groups: self.settings.groups,
             auto_create: self.settings.auto_create,
         };
         let surroundings = Surroundings {

@@ -16,7 +16,10 @@ use thiserror::Error;
 
 use super::sasl::Session;
 use super::versions::{self, APIS};
-use super::{Kafka, Site, configs, fetch, list_offsets, metadata, produce, producers, topics};
+use super::{
+    Kafka, Site, configs, fetch, groups, list_offsets, metadata, offsets, produce, producers,
+    topics,
+};
 use crate::service::Queue;
 use crate::system::Queues;
 
@@ -136,6 +139,17 @@ impl Call {
             ApiKey::DeleteRecords => self.with(topics::delete_records).await,
             ApiKey::DescribeConfigs => self.with(configs::describe).await,
             ApiKey::IncrementalAlterConfigs => self.with(configs::alter).await,
+            ApiKey::FindCoordinator => self.with(groups::find_coordinator).await,
+            ApiKey::JoinGroup => self.with(groups::join).await,
+            ApiKey::SyncGroup => self.with(groups::sync).await,
+            ApiKey::Heartbeat => self.with(groups::heartbeat).await,
+            ApiKey::LeaveGroup => self.with(groups::leave).await,
+            ApiKey::ListGroups => self.with(groups::list).await,
+            ApiKey::DescribeGroups => self.with(groups::describe).await,
+            ApiKey::DeleteGroups => self.with(groups::delete).await,
+            ApiKey::OffsetCommit => self.with(offsets::commit).await,
+            ApiKey::OffsetFetch => self.with(offsets::fetch).await,
+            ApiKey::OffsetDelete => self.with(offsets::delete).await,
             ApiKey::InitProducerId => self.with(producers::init).await,
             key => Err(Hangup::Unknown { key: key as i16, version: self.version }),
         }

@@ -5,6 +5,7 @@ use kafka_protocol::ResponseError;
 
 use crate::batch::BatchError;
 use crate::error::QueueError;
+use crate::group::GroupError;
 use crate::producers::SequenceError;
 use crate::topic::TopicError;
 
@@ -31,6 +32,26 @@ pub(super) fn of(error: &QueueError) -> i16 {
         QueueError::Storage(_) | QueueError::Journal(_) => ResponseError::KafkaStorageError,
         QueueError::NotEmpty(_) => ResponseError::NonEmptyGroup,
         QueueError::UnknownGroup(_) => ResponseError::GroupIdNotFound,
+    };
+    known.code()
+}
+
+/// The number of what is wrong with a member or a group.
+pub(super) fn of_group(error: GroupError) -> i16 {
+    let known = match error {
+        GroupError::UnknownMemberId => ResponseError::UnknownMemberId,
+        GroupError::IllegalGeneration => ResponseError::IllegalGeneration,
+        GroupError::RebalanceInProgress => ResponseError::RebalanceInProgress,
+        GroupError::InconsistentGroupProtocol => ResponseError::InconsistentGroupProtocol,
+        GroupError::MemberIdRequired => ResponseError::MemberIdRequired,
+        GroupError::FencedInstanceId => ResponseError::FencedInstanceId,
+        GroupError::GroupMaxSizeReached => ResponseError::GroupMaxSizeReached,
+        GroupError::InvalidSessionTimeout => ResponseError::InvalidSessionTimeout,
+        GroupError::CoordinatorNotAvailable => ResponseError::CoordinatorNotAvailable,
+        GroupError::NotCoordinator => ResponseError::NotCoordinator,
+        GroupError::InvalidRequest => ResponseError::InvalidRequest,
+        GroupError::NonEmptyGroup => ResponseError::NonEmptyGroup,
+        GroupError::GroupIdNotFound => ResponseError::GroupIdNotFound,
     };
     known.code()
 }

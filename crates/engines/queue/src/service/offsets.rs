@@ -101,11 +101,24 @@ impl Queue {
         self.state.read().offsets.keys().cloned().collect()
     }
 
+    /// Forgets how far a group has come in some partitions.
+    ///
+    /// # Errors
+    /// As [`Queue::delete_offsets`].
+    pub async fn delete_some_offsets(
+        &self,
+        group: &str,
+        of: Vec<TopicPartition>,
+    ) -> Result<(), QueueError> {
+        // None named would mean all.
+        if of.is_empty() { Ok(()) } else { self.delete_offsets(group, of).await }
+    }
+
     /// Forgets how far a group has come: in some partitions, or with none named in all.
     ///
     /// # Errors
     /// [`QueueError::UnknownGroup`], [`QueueError::Journal`].
-    pub async fn delete_offsets(
+    pub(super) async fn delete_offsets(
         &self,
         group: &str,
         of: Vec<TopicPartition>,

@@ -19,6 +19,7 @@ use kit::worker::Workers;
 use parking_lot::{MutexGuard, RwLock};
 use tokio::sync::Notify;
 
+use super::groups::Groups;
 use super::keeping::{Keeping, write_segment};
 use super::{CHANGES, JOURNAL, Options, Queue, SNAPSHOTS, TOPICS};
 use crate::batch::Batch;
@@ -72,12 +73,13 @@ impl Queue {
         }
         let state = replay.finish()?;
         let queue = Arc::new(Self {
-            options,
             clock,
             entropy,
             journal,
             state: RwLock::new(state),
             keeping: Keeping::new(),
+            groups: Groups::new(options.groups),
+            options,
             producer_ids: tokio::sync::Mutex::new(0..0),
             configuring: tokio::sync::Mutex::new(()),
             appended: AtomicU64::new(0),
@@ -87,6 +89,7 @@ impl Queue {
         files.register(&store);
         queue.start_keeping(workers);
         queue.start_retention(workers);
+        queue.start_groups(workers);
         Ok(queue)
     }
 }
