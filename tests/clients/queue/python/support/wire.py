@@ -6,6 +6,7 @@ import socket
 import struct
 
 from kafka.protocol.consumer import FetchRequest
+from kafka.protocol.metadata import ApiVersionsRequest
 from kafka.protocol.parser import KafkaProtocol
 from kafka.protocol.producer import ProduceRequest
 from kafka.record.memory_records import MemoryRecordsBuilder
@@ -25,6 +26,10 @@ UNSUPPORTED_VERSION = 35
 OUT_OF_ORDER_SEQUENCE_NUMBER = 45
 INVALID_PRODUCER_EPOCH = 47
 MEMBER_ID_REQUIRED = 79
+
+# Keys of requests that not every broker offers.
+CONSUMER_GROUP_HEARTBEAT = 68
+SHARE_FETCH = 78
 
 CODECS = {"none": 0, "gzip": 1, "snappy": 2, "lz4": 3, "zstd": 4}
 
@@ -99,6 +104,20 @@ class Wire:
                 raise ConnectionError("the broker closed the connection")
             data += more
         return data
+
+
+def versions(broker):
+    """The requests that a broker offers, by their keys."""
+    asked = ApiVersionsRequest[3](client_software_name="wire", client_software_version="1")
+    with Wire(broker) as connection:
+        answer = connection.ask(asked)
+    assert answer.error_code == NONE
+    return {api.api_key: api for api in answer.api_keys}
+
+
+def offers(broker, key):
+    """Whether a broker offers a request at all."""
+    return key in versions(broker)
 
 
 def produce_request(topic, batch, partition=0, acks=-1):
