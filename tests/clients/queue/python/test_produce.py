@@ -169,9 +169,8 @@ def test_an_unknown_version_is_answered_in_the_oldest(broker):
         answer = connection.raw(18, 99, b"\x00" b"\x02a\x021\x00")
         error, count = struct.unpack(">hi", answer[:6])
         assert error == wire.UNSUPPORTED_VERSION
-        keys = {
-            key: (low, high) for key, low, high in struct.iter_unpack(">hhh", answer[6:6 + 6 * count])
-        }
+        entries = struct.iter_unpack(">hhh", answer[6:6 + 6 * count])
+        keys = {key: (low, high) for key, low, high in entries}
         assert keys[18][0] == 0 and keys[18][1] >= 3
 
 

@@ -1,10 +1,17 @@
 """Consumers of a group that run beside each other, and what the coordinator says of the group."""
 
 import threading
+import time
 
-from confluent_kafka import ConsumerGroupState, KafkaError
+from confluent_kafka import ConsumerGroupState, KafkaError, KafkaException
 
 from . import clients
+
+LOADING = (
+    KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
+    KafkaError.COORDINATOR_NOT_AVAILABLE,
+    KafkaError.NOT_COORDINATOR,
+)
 
 
 class Member:
@@ -56,8 +63,16 @@ class Member:
 
 
 def described(admin, group):
-    """What the coordinator says of a group."""
-    return admin.describe_consumer_groups([group])[group].result(timeout=10)
+    """What the coordinator says of a group, once it has read its state."""
+    deadline = time.monotonic() + clients.DEADLINE_S
+    while True:
+        try:
+            return admin.describe_consumer_groups([group])[group].result(timeout=10)
+        except KafkaException as error:
+            # Of a broker that has just started, or makes the topic of offsets just now.
+            if error.args[0].code() not in LOADING or time.monotonic() > deadline:
+                raise
+            time.sleep(0.1)
 
 
 def spread(members, count):
