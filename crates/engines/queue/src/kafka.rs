@@ -66,7 +66,7 @@ impl Protocol for Kafka {
     {
         // Its errors are the peer's: broken off, cut, or not Kafka. Nobody is left to be told.
         if let Err(error) = connection::serve(self, socket, connection).await {
-            tracing::debug!(%error, "a connection of the queue ended");
+            tracing::warn!(%error, "a connection of the queue ended");
         }
     }
 

@@ -121,9 +121,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Client<S> {
     /// Takes all whole requests out of the inbox. False: the connection ends.
     async fn take(&mut self) -> io::Result<bool> {
         while let Some(length) = frame_length(&self.inbox) {
-            let is_known = self.session.is_known();
-            let max = if is_known { REQUEST_BYTES_MAX } else { FIRST_BYTES_MAX };
-            if !(0..=max).contains(&length) {
+            if !(0..=REQUEST_BYTES_MAX).contains(&length)
+                || (length > FIRST_BYTES_MAX && !is_known(&self.kafka, &self.session).await)
+            {
                 return Ok(false);
             }
             let length = length as usize;
@@ -181,6 +181,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Client<S> {
         self.writer.write_all(&outbox).await?;
         self.writer.flush().await
     }
+}
+
+/// Whether a credential counts, or none is needed.
+async fn is_known(kafka: &Kafka, session: &Session) -> bool {
+    session.is_known() || session.caller(&kafka.door).await.is_some()
 }
 
 /// What a fault rule makes of a request. False: the connection ends.

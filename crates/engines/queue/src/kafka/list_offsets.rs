@@ -24,6 +24,8 @@ const LATEST_TIME: i64 = -3;
 /// Of what is on this machine rather than in an archive.
 const EARLIEST_LOCAL: i64 = -4;
 const READ_COMMITTED: i8 = 1;
+/// The version from which on the answer has a leader epoch.
+const WITH_EPOCH: i16 = 4;
 
 /// Answers `ListOffsets`.
 pub(super) async fn list_offsets(asked: Asked<ListOffsetsRequest>) -> ListOffsetsResponse {
@@ -64,7 +66,8 @@ async fn one(
     };
     match found {
         Ok(Some((offset, time))) => {
-            answer.with_offset(offset).with_timestamp(time).with_leader_epoch(LEADER_EPOCH)
+            let epoch = if asked.version >= WITH_EPOCH { LEADER_EPOCH } else { -1 };
+            answer.with_offset(offset).with_timestamp(time).with_leader_epoch(epoch)
         }
         Ok(None) => answer,
         Err(error) => answer.with_error_code(code::of(&error)),

@@ -24,6 +24,8 @@ use crate::service::{ADMINISTER, NewTopic, WRITE};
 
 /// The version from which on topics may be named by their numbers.
 const DELETE_BY_ID: i16 = 6;
+/// The version from which on the answer says what was made.
+const WITH_SETTINGS: i16 = 5;
 
 fn message(error: &QueueError) -> Option<StrBytes> {
     Some(StrBytes::from_string(error.to_string()))
@@ -87,6 +89,9 @@ fn created(
     // None after a trial, and when it was deleted in the same moment.
     let Some(topic) = asked.queue.topic(&answer.name) else { return answer };
     let partitions = i32::try_from(topic.partitions.len()).unwrap_or(i32::MAX);
+    if asked.version < WITH_SETTINGS {
+        return answer;
+    }
     let configs = super::configs::created(&topic.config);
     answer
         .with_topic_id(Uuid::from_u128(topic.id))
