@@ -286,7 +286,9 @@ impl Log {
     pub fn at_time(&self, timestamp_ms: i64) -> (Vec<Reading>, Vec<Batch>) {
         let late = |segment: &&Segment| segment.max_timestamp >= timestamp_ms;
         let segments = self.stored.segments.iter().filter(late);
-        let readings = segments.map(|segment| self.reading(segment)).collect();
+        // One of which nothing is written yet has no files.
+        let readings = segments.map(|segment| self.reading(segment));
+        let readings = readings.filter(|reading| reading.limit > 0).collect();
         let seen = self.pending.iter().take(self.seen).map(|pending| &pending.placed.batch);
         let late = |batch: &&Batch| batch.header.max_timestamp >= timestamp_ms;
         (readings, seen.filter(late).take(1).cloned().collect())

@@ -25,6 +25,7 @@ const TOPIC: i8 = 2;
 const BROKER: i8 = 4;
 /// Where a value is from: set for the topic, or nowhere.
 const FROM_TOPIC: i8 = 1;
+const FROM_FILE: i8 = 4;
 const FROM_DEFAULT: i8 = 5;
 
 fn source(config: &Config, setting: &Setting) -> i8 {
@@ -78,10 +79,31 @@ fn described(
             let wanted = SETTINGS.iter().filter(is_wanted);
             Ok(wanted.map(|setting| entry(asked, &topic.config, setting)).collect())
         }
-        // Its settings are those of the house, which has a file for them.
-        BROKER if *resource.resource_name == *NODE.to_string() => Ok(Vec::new()),
+        BROKER if *resource.resource_name == *NODE.to_string() => Ok(of_broker(asked)),
         _ => Err(ResponseError::InvalidRequest),
     }
+}
+
+/// What of the house's settings clients look at. They are changed in its file.
+fn of_broker(asked: &Asked<DescribeConfigsRequest>) -> Vec<DescribeConfigsResourceResult> {
+    let options = asked.queue.options();
+    let default = Config::default();
+    let retention_ms = default.retention_ms().unwrap_or(-1);
+    let all = [
+        ("auto.create.topics.enable", options.auto_create.to_string()),
+        ("default.replication.factor", "1".to_owned()),
+        ("log.retention.ms", retention_ms.to_string()),
+        ("message.max.bytes", default.message_bytes_max().to_string()),
+        ("num.partitions", options.partitions_default.to_string()),
+    ];
+    let entry = |(name, value): (&'static str, String)| {
+        DescribeConfigsResourceResult::default()
+            .with_name(StrBytes::from_static_str(name))
+            .with_value(Some(StrBytes::from_string(value)))
+            .with_read_only(true)
+            .with_config_source(FROM_FILE)
+    };
+    all.into_iter().map(entry).collect()
 }
 
 fn entry(
