@@ -2,14 +2,17 @@
 //!
 //! The cases, by who asks and when:
 //!
-//! | who | Empty | PreparingRebalance | CompletingRebalance | Stable |
-//! |---|---|---|---|---|
-//! | without an id | rebalance | added | rebalance | rebalance |
-//! | without an id, but a known instance id | - | takes over | takes over, rebalance | takes over; rebalance only if its protocols differ |
-//! | with an id handed out before | rebalance | added | rebalance | rebalance |
-//! | member, protocols as before | - | waits | told the generation again | the same, but the leader rebalances |
-//! | member, protocols differ | - | waits | rebalance | rebalance |
-//! | with another id | `UnknownMemberId` | the same | the same | the same |
+//! | who | PreparingRebalance | CompletingRebalance | Stable |
+//! |---|---|---|---|
+//! | without an id | added | rebalance | rebalance |
+//! | the same with a known instance id | takes over | takes over, rebalance | takes over * |
+//! | with an id handed out before | added | rebalance | rebalance |
+//! | member, protocols as before | waits | told again | told again; the leader: rebalance |
+//! | member, protocols differ | waits | rebalance | rebalance |
+//! | with another id | `UnknownMemberId` | `UnknownMemberId` | `UnknownMemberId` |
+//!
+//! \* with a rebalance only if its protocols differ. An empty group has no members, so whoever
+//! comes without an id or with one handed out begins its first rebalance.
 
 use super::member::{Member, Waiting, bytes_of};
 use super::model::{

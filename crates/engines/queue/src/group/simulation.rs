@@ -175,8 +175,12 @@ impl World {
         let other = (["sticky", "roundrobin"][number % 2].to_owned(), metadata);
         let join = Join {
             identity: client.identity.clone(),
-            protocols: if client.subscription % 2 == 0 { vec![range, other] } else { vec![range] },
-            requires_known_id: number % 2 == 0,
+            protocols: if client.subscription.is_multiple_of(2) {
+                vec![range, other]
+            } else {
+                vec![range]
+            },
+            requires_known_id: number.is_multiple_of(2),
             can_skip_assignment: number % 4 < 2,
             rebalance_timeout_ms: 5_000 + 5_000 * number as u32,
             new_id_suffix: self.next_suffix.to_string(),
@@ -200,6 +204,7 @@ impl World {
         let sync = Sync { identity, generation, assignments: plan.clone(), ..Sync::default() };
         let output = self.group.sync(self.now_ms, sync, ticket);
         if was_completing && self.group.state() == GroupState::Stable {
+            assert!(generation > self.plan.0, "a second plan for a generation");
             self.plan = (generation, plan.into_iter().collect());
         }
         self.take(output);
