@@ -34,6 +34,8 @@
 //! | `record` | the part that outlives a coordinator |
 //! | `assignment` | the range and round-robin plans, which classic clients compute themselves |
 //!
+//! The newer protocol, in which the coordinator makes the plan itself (KIP-848), is [`consumer`].
+//!
 //! Semantics are those of Apache Kafka's group coordinator (KIP-62 time-outs, KIP-134 initial
 //! delay, KIP-345 static members, KIP-394 required member ids, KIP-559 protocol check, KIP-814
 //! skipped assignment). Cooperative rebalancing (KIP-429) is a matter between the members: to the
@@ -43,6 +45,7 @@
 
 pub mod assignment;
 mod commit;
+pub mod consumer;
 mod expiry;
 mod heartbeat;
 mod join;

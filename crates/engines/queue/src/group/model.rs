@@ -221,6 +221,18 @@ pub enum GroupError {
     /// More bytes than [`super::Limits::member_bytes_max`], or a plan that is too large.
     #[error("the request is too large for a group")]
     InvalidRequest,
+    /// The member's epoch is not the one the coordinator knows: it must give up all and rejoin.
+    #[error("the member epoch is fenced")]
+    FencedMemberEpoch,
+    /// The commit was made in another epoch; the next heartbeat tells the right one.
+    #[error("the member epoch is stale")]
+    StaleMemberEpoch,
+    /// Another member holds the instance id, and has not left.
+    #[error("the instance id is in use")]
+    UnreleasedInstanceId,
+    /// There is no such server-side assignor.
+    #[error("the assignor is not supported")]
+    UnsupportedAssignor,
     /// A group with members cannot be deleted.
     #[error("the group has members")]
     NonEmptyGroup,
