@@ -123,7 +123,7 @@ mod tests {
         }
 
         #[test]
-        fn a_newcomer_is_the_only_one_who_gets_something(count in 0_u32..40, members in 1_usize..8) {
+        fn only_a_newcomer_gets_something(count in 0_u32..40, members in 1_usize..8) {
             let topics: BTreeSet<String> = ["t".to_owned()].into();
             let id = |number: usize| MemberId::from(number.to_string().as_str());
             let many = PartitionCounts::from([("t".to_owned(), count)]);
