@@ -61,13 +61,17 @@ mod sync;
 mod view;
 
 #[cfg(test)]
+mod cases;
+#[cfg(test)]
 mod flows;
 #[cfg(test)]
 mod simulation;
 #[cfg(test)]
+mod static_members;
+#[cfg(test)]
 mod testing;
 
-pub use limits::Limits;
+pub use limits::{Limits, PROTOCOLS_MAX};
 pub use model::{
     Answer, GroupError, Identity, InstanceId, Join, JoinRefused, Joined, JoinedMember, MemberId,
     Output, Sync, Synced, Ticket,

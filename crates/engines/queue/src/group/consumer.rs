@@ -111,6 +111,8 @@ impl Assignor {
 pub struct ConsumerGroup {
     limits: ConsumerLimits,
     record: ConsumerGroupRecord,
+    /// Whether the record has changed since it was last asked.
+    has_changed: bool,
     timers: BTreeMap<MemberId, Timers>,
 }
 
@@ -191,7 +193,12 @@ impl ConsumerGroupState {
 impl ConsumerGroup {
     /// A group without members.
     pub fn new(limits: ConsumerLimits) -> Self {
-        Self { limits, record: ConsumerGroupRecord::default(), timers: BTreeMap::new() }
+        Self {
+            limits,
+            record: ConsumerGroupRecord::default(),
+            has_changed: false,
+            timers: BTreeMap::new(),
+        }
     }
 
     /// Takes over a group at `now_ms`; members have full time-outs from then on.
@@ -206,13 +213,18 @@ impl ConsumerGroup {
             (id.clone(), timers)
         };
         let timers = record.members.iter().map(timers_of).collect();
-        Self { limits, record, timers }
+        Self { limits, record, has_changed: false, timers }
     }
 
-    /// The whole of it: for operators, and to be made durable before the answer that reports a
-    /// change is sent.
+    /// The whole of it: for operators, and to be made durable. After a call that
+    /// [changed](Self::take_changed) it, that comes before its answer.
     pub fn record(&self) -> &ConsumerGroupRecord {
         &self.record
+    }
+
+    /// Whether the record has changed since this was last asked.
+    pub fn take_changed(&mut self) -> bool {
+        std::mem::take(&mut self.has_changed)
     }
 
     /// Where the group is.
@@ -299,6 +311,7 @@ impl ConsumerGroup {
 
     /// The target is out of date. Changes before it is computed count as one.
     fn bump_epoch(&mut self) {
+        self.has_changed = true;
         if self.record.epoch == self.record.target_epoch {
             self.record.epoch = self.record.epoch.saturating_add(1);
         }

@@ -14,6 +14,7 @@
 //! \* with a rebalance only if its protocols differ. An empty group has no members, so whoever
 //! comes without an id or with one handed out begins its first rebalance.
 
+use super::limits::PROTOCOLS_MAX;
 use super::member::{Member, Waiting, bytes_of};
 use super::model::{
     Answer, GroupError, InstanceId, Join, JoinRefused, Joined, MemberId, Output, Ticket,
@@ -76,7 +77,7 @@ impl Group {
             + join.client_id.len()
             + join.client_host.len()
             + instance_id.as_ref().map_or(0, |id| id.as_str().len());
-        if bytes > limits.member_bytes_max {
+        if bytes > limits.member_bytes_max || join.protocols.len() > PROTOCOLS_MAX {
             return Err(GroupError::InvalidRequest);
         }
         let replaced = instance_id.as_ref().and_then(|name| self.holder_of(name));

@@ -218,8 +218,9 @@ pub enum GroupError {
     /// This coordinator has handed the group to another.
     #[error("the coordinator has moved")]
     NotCoordinator,
-    /// More bytes than [`super::Limits::member_bytes_max`], or a plan that is too large.
-    #[error("the request is too large for a group")]
+    /// More than [`super::Limits::member_bytes_max`] or [`super::PROTOCOLS_MAX`] allow, a plan that
+    /// is too large, or a heartbeat that does not say what it must.
+    #[error("the request is not fit for a group")]
     InvalidRequest,
     /// The member's epoch is not the one the coordinator knows: it must give up all and rejoin.
     #[error("the member epoch is fenced")]

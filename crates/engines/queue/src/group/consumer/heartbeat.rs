@@ -44,8 +44,8 @@ pub struct Led {
 }
 
 impl ConsumerGroup {
-    /// Takes in a heartbeat, with the partition counts of all topics as they are now. If the
-    /// record is changed by it, that must be durable before the answer is sent.
+    /// Takes in a heartbeat, with the partition counts of all topics as they are now. If it has
+    /// [changed](Self::take_changed) the record, that must be durable before it is answered.
     ///
     /// # Errors
     /// [`GroupError::InvalidRequest`], [`GroupError::GroupMaxSizeReached`],
@@ -80,7 +80,9 @@ impl ConsumerGroup {
     }
 
     fn check(&self, beat: &Beat) -> Result<(), GroupError> {
-        let names = beat.topics.iter().flatten().map(String::len).sum::<usize>();
+        let names = beat.topics.iter().flatten();
+        // What it takes to hold a name counts too, so that many short ones do.
+        let names: usize = names.map(|name| name.len() + size_of::<String>()).sum();
         let instance_id = &beat.identity.instance_id;
         let bytes = names
             + beat.identity.member_id.as_str().len()
@@ -111,6 +113,7 @@ impl ConsumerGroup {
             Some(member) if beat.epoch == LEAVE_FOR_A_WHILE_EPOCH => {
                 member.epoch = LEAVE_FOR_A_WHILE_EPOCH;
                 member.revoking.clear();
+                self.has_changed = true;
                 if let Some(timers) = self.timers.get_mut(id) {
                     timers.revoke_by_ms = None;
                 }
@@ -147,6 +150,7 @@ impl ConsumerGroup {
         if self.record.members.contains_key(id) {
             return Err(GroupError::InvalidRequest);
         }
+        self.has_changed = true;
         self.timers.remove(old_id);
         if let Some(member) = self.record.members.remove(old_id) {
             self.record.members.insert(id.clone(), member);
@@ -176,9 +180,13 @@ impl ConsumerGroup {
         let expires_at_ms = now_ms.saturating_add(self.limits.session_timeout_ms.into());
         let fresh = Timers { expires_at_ms, revoke_by_ms: None };
         self.timers.entry(id.clone()).or_insert(fresh).expires_at_ms = expires_at_ms;
+        let is_elsewhere =
+            member.client_id != beat.client_id || member.client_host != beat.client_host;
+        self.has_changed |= is_elsewhere;
         member.client_id.clone_from(&beat.client_id);
         member.client_host.clone_from(&beat.client_host);
         if let Some(rebalance_timeout_ms) = beat.rebalance_timeout_ms {
+            self.has_changed |= rebalance_timeout_ms != member.rebalance_timeout_ms;
             member.rebalance_timeout_ms = rebalance_timeout_ms;
         }
         let is_new_assignor = beat.assignor.is_some() && beat.assignor != member.assignor;

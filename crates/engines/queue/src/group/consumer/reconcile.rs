@@ -24,6 +24,7 @@ impl ConsumerGroup {
         let wanted: Subscriptions =
             members.map(|(id, member)| (id.clone(), member.topics.clone())).collect();
         let partitions = &self.record.partitions;
+        self.has_changed = true;
         self.record.target = match self.assignor() {
             Assignor::Uniform => uniform(&wanted, partitions, &self.record.target),
             Assignor::Range => assignment::range(&wanted, partitions),
@@ -63,6 +64,7 @@ impl ConsumerGroup {
         if !member.revoking.is_empty() && !has_let_go(&member.revoking) {
             return;
         }
+        self.has_changed = true;
         member.revoking.clear();
         timers.revoke_by_ms = None;
         let surplus: BTreeSet<Partition> = member.assigned.difference(&target).cloned().collect();

@@ -103,6 +103,15 @@ impl World {
     }
 
     fn run(&mut self, op: Op) {
+        let before = self.group.record().clone();
+        self.group.take_changed();
+        self.step(op);
+        let is_announced = self.group.take_changed();
+        assert!(is_announced || before == *self.group.record(), "a change was kept quiet");
+        self.check();
+    }
+
+    fn step(&mut self, op: Op) {
         match op {
             Op::Beat(number, is_lost) => self.beat(number, is_lost),
             Op::LetGo(number) => {
