@@ -399,9 +399,9 @@ impl World {
     /// Everybody who is there obeys from now on.
     fn come_to_rest(&mut self, present: usize) {
         (present..CLIENTS).for_each(|number| self.leave(number));
-        for _ in 0..2_000 {
+        for _ in 0..400 {
             (0..present).for_each(|number| self.run(Op::Act(number)));
-            self.run(Op::Pass(1_000));
+            self.run(Op::Pass(2_000));
         }
         assert_eq!(self.parked, BTreeMap::new());
         let are_in = self.clients[..present].iter().all(|client| client.stage == Stage::In);
