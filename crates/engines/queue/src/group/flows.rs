@@ -1,5 +1,7 @@
 //! The flows of M10, and the time-outs, one a test.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use bytes::Bytes;
 
 use super::testing::{Bench, REBALANCE_MS, SESSION_MS, join, member};
@@ -219,4 +221,79 @@ fn a_cooperative_rebalance_is_two_generations() {
     let of_b = bench.sync("b-1", 3, &[]);
     bench.sync("a-1", 3, &[("a-1", "0"), ("b-1", "1")]);
     assert_eq!(bench.synced(of_b).unwrap(), "1");
+}
+
+/// What the leader's client computes for members that all want the same topic.
+fn range_plan(members: &[JoinedMember], partitions: u32) -> Vec<(String, String)> {
+    let topics = || ["t".to_owned()].into();
+    let wanted = members.iter().map(|member| (member.member_id.clone(), topics())).collect();
+    let plan = assignment::range(&wanted, &[("t".to_owned(), partitions)].into());
+    let text = |mine: BTreeSet<(String, u32)>| {
+        mine.iter().map(|(_, number)| number.to_string()).collect::<Vec<_>>().join(" ")
+    };
+    plan.into_iter().map(|(id, mine)| (id.as_str().to_owned(), text(mine))).collect()
+}
+
+/// Syncs all who have joined, the leader last; the parts they get.
+fn sync_all(bench: &mut Bench, tickets: Vec<Ticket>, partitions: u32) -> Vec<String> {
+    let joined: Vec<Joined> = tickets.into_iter().map(|ticket| bench.joined(ticket)).collect();
+    let (generation, leader) = (joined[0].generation, joined[0].leader.clone());
+    let members = joined.iter().flat_map(|joined| joined.members.clone()).collect::<Vec<_>>();
+    let plan = range_plan(&members, partitions);
+    let plan: Vec<(&str, &str)> =
+        plan.iter().map(|(id, part)| (id.as_str(), part.as_str())).collect();
+    let followers = joined.iter().filter(|joined| joined.member_id != leader);
+    let mut parked: Vec<Ticket> =
+        followers.map(|joined| bench.sync(joined.member_id.as_str(), generation, &[])).collect();
+    parked.push(bench.sync(leader.as_str(), generation, &plan));
+    parked.into_iter().map(|ticket| bench.synced(ticket).unwrap()).collect()
+}
+
+/// The partitions in all parts, in order.
+fn all_partitions(parts: &[String]) -> Vec<u32> {
+    let numbers = parts.iter().flat_map(|part| part.split_whitespace());
+    let mut all: Vec<u32> = numbers.map(|number| number.parse().unwrap()).collect();
+    all.sort_unstable();
+    all
+}
+
+/// Acceptance 2: 4 partitions, 5 consumers, exactly one is idle.
+#[test]
+fn one_consumer_too_many_is_idle() {
+    let mut bench = Bench::with(Limits::default());
+    let tickets = (0..5).map(|number| bench.join(join(&format!("c{number}")))).collect();
+    bench.pass(6_000);
+    let parts = sync_all(&mut bench, tickets, 4);
+    assert_eq!(all_partitions(&parts), [0, 1, 2, 3]);
+    assert_eq!(parts.iter().filter(|part| part.is_empty()).count(), 1);
+}
+
+/// N8, Acceptance 5: with heartbeats every 3 s, ten members are stable again within the session
+/// time-out and 5 s after one of them crashed.
+#[test]
+fn a_small_group_recovers_from_a_crash_in_time() {
+    let mut bench = Bench::with(Limits::default());
+    let name = |number: u64| format!("c{number}");
+    let tickets = (0..10).map(|number| bench.join(join(&name(number)))).collect();
+    bench.pass(6_000);
+    assert_eq!(all_partitions(&sync_all(&mut bench, tickets, 12)), (0..12).collect::<Vec<_>>());
+    let crashed_at_ms = bench.now_ms;
+    let mut rejoining: BTreeMap<u64, Ticket> = BTreeMap::new();
+    while rejoining.len() < 9 || rejoining.values().any(|ticket| bench.is_waiting(*ticket)) {
+        bench.pass(1_000);
+        let now_s = bench.now_ms / 1_000;
+        for number in (0..9).filter(|number| (now_s + number).is_multiple_of(3)) {
+            let id = format!("{}-1", name(number));
+            if rejoining.contains_key(&number) || bench.heartbeat(&id, 1).is_ok() {
+                continue;
+            }
+            let identity = member(&id);
+            let ticket = bench.join(Join { identity, ..join(&name(number)) });
+            rejoining.insert(number, ticket);
+        }
+    }
+    let parts = sync_all(&mut bench, rejoining.into_values().collect(), 12);
+    assert_eq!(all_partitions(&parts), (0..12).collect::<Vec<_>>());
+    assert_eq!(bench.group.state(), GroupState::Stable);
+    assert!(bench.now_ms - crashed_at_ms <= SESSION_MS + 5_000);
 }
