@@ -20,6 +20,33 @@
 //! later call. Every ticket is answered exactly once, at the latest when the time-outs have
 //! passed. The caller calls [`Group::tick`] at [`Group::next_deadline`].
 //!
+//! ```
+//! use queue::group::{Answer, Group, GroupState, Identity, Join, Limits, Sync, Ticket};
+//!
+//! let mut group = Group::new(Limits::default());
+//! let join = Join {
+//!     identity: Identity::default(),
+//!     client_id: "billing".into(),
+//!     client_host: "/10.0.0.7".into(),
+//!     session_timeout_ms: 45_000,
+//!     rebalance_timeout_ms: 300_000,
+//!     protocol_type: "consumer".into(),
+//!     protocols: vec![("range".into(), "subscription".into())],
+//!     requires_known_id: false,
+//!     can_skip_assignment: true,
+//!     new_id_suffix: "8f14e45f".into(),
+//! };
+//! assert!(group.join(0, join, Ticket(1)).answers.is_empty()); // Parked: others may come.
+//! let output = group.tick(group.next_deadline().unwrap());
+//! let [(Ticket(1), Answer::Join(Ok(joined)))] = &output.answers[..] else { panic!() };
+//! let identity = Identity { member_id: joined.member_id.clone(), instance_id: None };
+//! let assignments = vec![(joined.leader.clone(), "all".into())];
+//! let sync = Sync { identity, generation: 1, assignments, ..Sync::default() };
+//! let output = group.sync(3_001, sync, Ticket(2));
+//! assert!(output.persist); // `group.record()` is made durable, and then ticket 2 is answered.
+//! assert_eq!(group.state(), GroupState::Stable);
+//! ```
+//!
 //! | file | what it holds |
 //! |---|---|
 //! | `model` | identities, requests, answers, errors |

@@ -55,9 +55,11 @@ impl Group {
     ) -> Result<Option<Joined>, (GroupError, Option<MemberId>)> {
         self.check_limits(&join).map_err(|error| (error, None))?;
         let id = join.identity.member_id.clone();
-        if self.is_full_for(&id) {
+        // A static member that comes back under no id needs no place: it has one.
+        let holder = join.identity.instance_id.as_ref().and_then(|name| self.holder_of(name));
+        if self.is_full_for(holder.unwrap_or(&id)) {
             self.handed_out.remove(&id);
-            self.remove(&id, now_ms);
+            self.forget(&id, GroupError::GroupMaxSizeReached);
             return Err((GroupError::GroupMaxSizeReached, None));
         }
         if id.is_unknown() {

@@ -129,6 +129,18 @@ fn a_static_leader_that_comes_back_makes_no_plan() {
 }
 
 #[test]
+fn a_full_group_takes_its_static_member_back() {
+    let mut bench = with_static_member();
+    bench.group.limits.members_max = 2;
+    let refused = bench.join(join("c"));
+    assert_eq!(bench.refused(refused).error, GroupError::GroupMaxSizeReached);
+    assert_eq!(bench.group.state(), GroupState::Stable, "a refusal disturbs nobody");
+    let new_id_suffix = "2".to_owned();
+    let ticket = bench.join(Join { identity: fixed("", "s"), new_id_suffix, ..join("s") });
+    assert_eq!(bench.joined(ticket).member_id.as_str(), "s-2");
+}
+
+#[test]
 fn an_operator_takes_a_static_member_out_by_its_name() {
     let mut bench = with_static_member();
     let unknown = Err(GroupError::UnknownMemberId);
