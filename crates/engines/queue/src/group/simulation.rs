@@ -186,7 +186,14 @@ impl World {
             new_id_suffix: self.next_suffix.to_string(),
             ..join(&format!("client{number}"))
         };
+        let before = self.group.state();
         let output = self.group.join(self.now_ms, join, ticket);
+        let is_refusal = |answer: &Answer| matches!(answer, Answer::Join(Err(_)));
+        let mut answers = output.answers.iter();
+        if answers.any(|(answered, answer)| *answered == ticket && is_refusal(answer)) {
+            let is_harmless = self.group.state() == before;
+            assert!(is_harmless || before == GroupState::PreparingRebalance, "it disturbed others");
+        }
         self.take(output);
     }
 
@@ -423,11 +430,13 @@ proptest! {
     fn members_are_never_confused_and_come_to_rest(
         ops in prop::collection::vec(op(), 1..150),
         delay_ms in prop::sample::select(vec![0_u32, 3_000]),
+        members_max in prop::sample::select(vec![3_usize, 1_000]),
         present in 0..=CLIENTS,
     ) {
-        let limits = Limits { initial_rebalance_delay_ms: delay_ms, ..Limits::default() };
+        let initial_rebalance_delay_ms = delay_ms;
+        let limits = Limits { initial_rebalance_delay_ms, members_max, ..Limits::default() };
         let mut world = World::new(limits);
         ops.into_iter().for_each(|op| world.run(op));
-        world.come_to_rest(present);
+        world.come_to_rest(present.min(members_max));
     }
 }
