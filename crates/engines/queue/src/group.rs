@@ -20,6 +20,33 @@
 //! later call. Every ticket is answered exactly once, at the latest when the time-outs have
 //! passed. The caller calls [`Group::tick`] at [`Group::next_deadline`].
 //!
+//! ```
+//! use queue::group::{Answer, Group, GroupState, Identity, Join, Limits, Sync, Ticket};
+//!
+//! let mut group = Group::new(Limits::default());
+//! let join = Join {
+//!     identity: Identity::default(),
+//!     client_id: "billing".into(),
+//!     client_host: "/10.0.0.7".into(),
+//!     session_timeout_ms: 45_000,
+//!     rebalance_timeout_ms: 300_000,
+//!     protocol_type: "consumer".into(),
+//!     protocols: vec![("range".into(), "subscription".into())],
+//!     requires_known_id: false,
+//!     can_skip_assignment: true,
+//!     new_id_suffix: "8f14e45f".into(),
+//! };
+//! assert!(group.join(0, join, Ticket(1)).answers.is_empty()); // Parked: others may come.
+//! let output = group.tick(group.next_deadline().unwrap());
+//! let [(Ticket(1), Answer::Join(Ok(joined)))] = &output.answers[..] else { panic!() };
+//! let identity = Identity { member_id: joined.member_id.clone(), instance_id: None };
+//! let assignments = vec![(joined.leader.clone(), "all".into())];
+//! let sync = Sync { identity, generation: 1, assignments, ..Sync::default() };
+//! let output = group.sync(3_001, sync, Ticket(2));
+//! assert!(output.persist); // `group.record()` is made durable, and then ticket 2 is answered.
+//! assert_eq!(group.state(), GroupState::Stable);
+//! ```
+//!
 //! | file | what it holds |
 //! |---|---|
 //! | `model` | identities, requests, answers, errors |
@@ -34,6 +61,8 @@
 //! | `record` | the part that outlives a coordinator |
 //! | `assignment` | the range and round-robin plans, which classic clients compute themselves |
 //!
+//! The newer protocol, in which the coordinator makes the plan itself (KIP-848), is [`consumer`].
+//!
 //! Semantics are those of Apache Kafka's group coordinator (KIP-62 time-outs, KIP-134 initial
 //! delay, KIP-345 static members, KIP-394 required member ids, KIP-559 protocol check, KIP-814
 //! skipped assignment). Cooperative rebalancing (KIP-429) is a matter between the members: to the
@@ -43,6 +72,7 @@
 
 pub mod assignment;
 mod commit;
+pub mod consumer;
 mod expiry;
 mod heartbeat;
 mod join;
@@ -58,13 +88,17 @@ mod sync;
 mod view;
 
 #[cfg(test)]
+mod cases;
+#[cfg(test)]
 mod flows;
 #[cfg(test)]
 mod simulation;
 #[cfg(test)]
+mod static_members;
+#[cfg(test)]
 mod testing;
 
-pub use limits::Limits;
+pub use limits::{Limits, PROTOCOLS_MAX};
 pub use model::{
     Answer, GroupError, Identity, InstanceId, Join, JoinRefused, Joined, JoinedMember, MemberId,
     Output, Sync, Synced, Ticket,

@@ -8,6 +8,7 @@
 //! | joins | longest rebalance time-out | who has joined is in |
 //! | syncs | longest rebalance time-out | who has not synced is out, the others rebalance |
 
+use super::member::Member;
 use super::model::{MemberId, Output};
 use super::state::{Group, Phase};
 
@@ -20,7 +21,7 @@ impl Group {
             Phase::Stable { sync_deadline_ms } => sync_deadline_ms,
             Phase::Empty | Phase::Dead => None,
         };
-        let members_ms = self.members.values().filter_map(super::member::Member::deadline_ms);
+        let members_ms = self.members.values().filter_map(Member::deadline_ms);
         members_ms.chain(self.handed_out.values().copied()).chain(phase_ms).min()
     }
 
@@ -28,7 +29,7 @@ impl Group {
     pub fn tick(&mut self, now_ms: u64) -> Output {
         self.handed_out.retain(|_, expires_at_ms| *expires_at_ms > now_ms);
         let is_due = |deadline_ms: u64| deadline_ms <= now_ms;
-        let is_dead = |member: &super::member::Member| member.deadline_ms().is_some_and(is_due);
+        let is_dead = |member: &Member| member.deadline_ms().is_some_and(is_due);
         self.remove_where(now_ms, is_dead);
         self.remove_unsynced(now_ms);
         self.settle(now_ms);
@@ -47,7 +48,7 @@ impl Group {
         self.remove_where(now_ms, |member| !member.has_synced);
     }
 
-    fn remove_where(&mut self, now_ms: u64, is_out: impl Fn(&super::member::Member) -> bool) {
+    fn remove_where(&mut self, now_ms: u64, is_out: impl Fn(&Member) -> bool) {
         let out = self.members.iter().filter(|(_, member)| is_out(member));
         let out: Vec<MemberId> = out.map(|(id, _)| id.clone()).collect();
         for id in out {

@@ -2,15 +2,19 @@
 //!
 //! The cases, by who asks and when:
 //!
-//! | who | Empty | PreparingRebalance | CompletingRebalance | Stable |
-//! |---|---|---|---|---|
-//! | without an id | rebalance | added | rebalance | rebalance |
-//! | without an id, but a known instance id | - | takes over | takes over, rebalance | takes over; rebalance only if its protocols differ |
-//! | with an id handed out before | rebalance | added | rebalance | rebalance |
-//! | member, protocols as before | - | waits | told the generation again | the same, but the leader rebalances |
-//! | member, protocols differ | - | waits | rebalance | rebalance |
-//! | with another id | `UnknownMemberId` | the same | the same | the same |
+//! | who | PreparingRebalance | CompletingRebalance | Stable |
+//! |---|---|---|---|
+//! | without an id | added | rebalance | rebalance |
+//! | the same with a known instance id | takes over | takes over, rebalance | takes over * |
+//! | with an id handed out before | added | rebalance | rebalance |
+//! | member, protocols as before | waits | told again | told again; the leader: rebalance |
+//! | member, protocols differ | waits | rebalance | rebalance |
+//! | with another id | `UnknownMemberId` | `UnknownMemberId` | `UnknownMemberId` |
+//!
+//! \* with a rebalance only if its protocols differ. An empty group has no members, so whoever
+//! comes without an id or with one handed out begins its first rebalance.
 
+use super::limits::PROTOCOLS_MAX;
 use super::member::{Member, Waiting, bytes_of};
 use super::model::{
     Answer, GroupError, InstanceId, Join, JoinRefused, Joined, MemberId, Output, Ticket,
@@ -51,9 +55,11 @@ impl Group {
     ) -> Result<Option<Joined>, (GroupError, Option<MemberId>)> {
         self.check_limits(&join).map_err(|error| (error, None))?;
         let id = join.identity.member_id.clone();
-        if self.is_full_for(&id) {
+        // A static member that comes back under no id needs no place: it has one.
+        let holder = join.identity.instance_id.as_ref().and_then(|name| self.holder_of(name));
+        if self.is_full_for(holder.unwrap_or(&id)) {
             self.handed_out.remove(&id);
-            self.remove(&id, now_ms);
+            self.forget(&id, GroupError::GroupMaxSizeReached);
             return Err((GroupError::GroupMaxSizeReached, None));
         }
         if id.is_unknown() {
@@ -73,7 +79,7 @@ impl Group {
             + join.client_id.len()
             + join.client_host.len()
             + instance_id.as_ref().map_or(0, |id| id.as_str().len());
-        if bytes > limits.member_bytes_max {
+        if bytes > limits.member_bytes_max || join.protocols.len() > PROTOCOLS_MAX {
             return Err(GroupError::InvalidRequest);
         }
         let replaced = instance_id.as_ref().and_then(|name| self.holder_of(name));

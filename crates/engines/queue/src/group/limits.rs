@@ -1,5 +1,9 @@
 //! What a group may take, and the time-outs its members may ask for.
 
+/// The most protocols of one member; more is refused with [`super::GroupError::InvalidRequest`].
+/// Clients have one to five. Electing one costs the square of it for each member.
+pub const PROTOCOLS_MAX: usize = 64;
+
 /// The bounds of a group. Memory of one group stays under twice [`Limits::group_bytes_max`] for
 /// metadata and assignments, plus what the names of [`Limits::members_max`] members need.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -108,7 +108,8 @@ impl Member {
     }
 }
 
-/// Bytes of names and metadata.
+/// Bytes of names and metadata, and of holding them, so that many empty ones count too.
 pub(super) fn bytes_of(protocols: &[(String, Bytes)]) -> usize {
-    protocols.iter().map(|(name, metadata)| name.len() + metadata.len()).sum()
+    let contents = protocols.iter().map(|(name, metadata)| name.len() + metadata.len());
+    contents.sum::<usize>() + size_of_val(protocols)
 }

@@ -218,9 +218,22 @@ pub enum GroupError {
     /// This coordinator has handed the group to another.
     #[error("the coordinator has moved")]
     NotCoordinator,
-    /// More bytes than [`super::Limits::member_bytes_max`], or a plan that is too large.
-    #[error("the request is too large for a group")]
+    /// More than [`super::Limits::member_bytes_max`] or [`super::PROTOCOLS_MAX`] allow, a plan that
+    /// is too large, or a heartbeat that does not say what it must.
+    #[error("the request is not fit for a group")]
     InvalidRequest,
+    /// The member's epoch is not the one the coordinator knows: it must give up all and rejoin.
+    #[error("the member epoch is fenced")]
+    FencedMemberEpoch,
+    /// The commit was made in another epoch; the next heartbeat tells the right one.
+    #[error("the member epoch is stale")]
+    StaleMemberEpoch,
+    /// Another member holds the instance id, and has not left.
+    #[error("the instance id is in use")]
+    UnreleasedInstanceId,
+    /// There is no such server-side assignor.
+    #[error("the assignor is not supported")]
+    UnsupportedAssignor,
     /// A group with members cannot be deleted.
     #[error("the group has members")]
     NonEmptyGroup,

@@ -10,10 +10,14 @@ use super::member::Member;
 
 /// The protocol of the next generation; none if there is none that all support.
 pub(super) fn elect<'a>(members: impl Iterator<Item = &'a Member> + Clone) -> Option<String> {
+    let first = members.clone().next()?;
+    let names = first.protocols.iter().map(|(name, _)| name.as_str());
+    let suits_all = |name: &&str| members.clone().all(|member| member.supports(name));
+    let candidates: Vec<&str> = names.filter(suits_all).collect();
     let mut votes: BTreeMap<&str, usize> = BTreeMap::new();
     for member in members.clone() {
         let mut names = member.protocols.iter().map(|(name, _)| name.as_str());
-        let choice = names.find(|name| members.clone().all(|other| other.supports(name)))?;
+        let choice = names.find(|name| candidates.contains(name))?;
         *votes.entry(choice).or_default() += 1;
     }
     let most = votes.values().copied().max()?;

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use super::member::Waiting;
+use super::member::{Member, Waiting};
 use super::model::{Answer, GroupError, Joined, JoinedMember, MemberId};
 use super::protocol;
 use super::state::{Group, InitialDelay, Phase};
@@ -39,8 +39,8 @@ impl Group {
     /// Ends the gathering of joins if it is time: all have joined, or waiting is over.
     pub(super) fn settle(&mut self, now_ms: u64) {
         let Phase::Preparing { deadline_ms, initial } = self.phase else { return };
-        let all_joined = self.handed_out.is_empty()
-            && self.members.values().all(super::member::Member::awaits_join);
+        let all_joined =
+            self.handed_out.is_empty() && self.members.values().all(Member::awaits_join);
         match initial {
             None if all_joined || now_ms >= deadline_ms => self.complete_join(now_ms),
             Some(initial) if now_ms >= deadline_ms => self.end_initial_delay(now_ms, initial),
@@ -92,7 +92,7 @@ impl Group {
     /// Keeps the leader if it has joined, else takes another who has; whether there is one.
     fn elect_leader(&mut self) -> bool {
         let leader = self.leader.as_ref().and_then(|id| self.members.get(id));
-        if leader.is_some_and(super::member::Member::awaits_join) {
+        if leader.is_some_and(Member::awaits_join) {
             return true;
         }
         let mut members = self.members.iter();
@@ -120,7 +120,7 @@ impl Group {
     /// The current generation as `member_id` is told of it.
     pub(super) fn joined(&self, member_id: &MemberId) -> Joined {
         let protocol = self.protocol.clone().unwrap_or_default();
-        let member_of = |(id, member): (&MemberId, &super::member::Member)| JoinedMember {
+        let member_of = |(id, member): (&MemberId, &Member)| JoinedMember {
             member_id: id.clone(),
             instance_id: member.instance_id.clone(),
             metadata: member.metadata(&protocol),
