@@ -4,7 +4,7 @@ kafka_support=$(cd "$(dirname "${BASH_SOURCE[0]}")/kafka" && pwd)
 kafka_dir=""
 kafka_pid=""
 
-# kafka_java HEAP MAIN-CLASS ARGUMENT...: a program of Apache Kafka.
+# kafka_java HEAP MAIN-CLASS ARGUMENT...: becomes a program of Apache Kafka, so in a subshell.
 kafka_java() {
   local heap=$1 jars
   shift

@@ -14,6 +14,8 @@ from confluent_kafka import (
 )
 from confluent_kafka.admin import OffsetSpec
 
+from kafka.protocol.consumer import OffsetForLeaderEpochRequest
+
 from support import clients, each, wire
 from support.each import Record
 
@@ -143,6 +145,31 @@ def test_at_the_end_a_fetch_is_empty_and_beyond_it_an_error(broker, numbered):
         assert connection.fetch(numbered, -1).error_code == wire.OFFSET_OUT_OF_RANGE
         unknown = connection.fetch(f"{numbered}.not", 0)
         assert unknown.error_code == wire.UNKNOWN_TOPIC_OR_PARTITION
+
+
+def test_the_end_of_a_leader_epoch(broker, numbered):
+    part = OffsetForLeaderEpochRequest.OffsetForLeaderTopic.OffsetForLeaderPartition
+
+    def ask(current, wanted):
+        topics = [
+            OffsetForLeaderEpochRequest.OffsetForLeaderTopic(
+                topic=numbered,
+                partitions=[
+                    part(partition=0, current_leader_epoch=current, leader_epoch=wanted)
+                ],
+            )
+        ]
+        with wire.Wire(broker) as connection:
+            asked = OffsetForLeaderEpochRequest[3](replica_id=-2, topics=topics)
+            return connection.ask(asked).topics[0].partitions[0]
+
+    with wire.Wire(broker) as connection:
+        stored = wire.batches(connection.fetch(numbered, 0).records)[0]
+    epoch = int.from_bytes(stored[wire.EPOCH], "big")
+    found = ask(-1, epoch)
+    assert (found.error_code, found.leader_epoch, found.end_offset) == (wire.NONE, epoch, 100)
+    assert ask(-1, epoch + 7).end_offset == -1
+    assert ask(epoch + 7, epoch).error_code == wire.UNKNOWN_LEADER_EPOCH
 
 
 def test_a_message_larger_than_the_fetch_limit_is_returned(broker, topic):

@@ -14,7 +14,7 @@ import pytest
 from confluent_kafka import ConsumerGroupState, ConsumerGroupTopicPartitions, TopicPartition
 from confluent_kafka.admin import NewPartitions
 
-from support import clients, each
+from support import clients, each, wire
 from support.each import Record
 from support.groups import Member, described, settled, spread
 
@@ -271,6 +271,28 @@ def test_a_group_of_several_topics(admin, topic, name, members, until):
     topics, group = [topic(2), topic(3)], name()
     two = [members(group, topics) for _ in range(2)]
     assert until(lambda: settled(admin, group, two, 5), 15)
+
+
+def test_the_newer_protocol_of_groups(broker, admin, topic, name, members, until):
+    """KIP-848, where the broker assigns."""
+    if not wire.offers(broker, wire.CONSUMER_GROUP_HEARTBEAT):
+        pytest.skip("the broker does not offer it")
+    where, group = topic(4), name()
+    newer = {"group_protocol": "consumer"}
+    first = members(group, [where], **newer)
+    assert until(lambda: settled(admin, group, [first], 4), 20)
+    second = members(group, [where], **newer)
+    assert until(lambda: settled(admin, group, [first, second], 4), 20)
+    assert len(first.owned) == len(second.owned) == 2
+    numbered(broker, where, 100)
+    assert until(lambda: len(first.messages) + len(second.messages) == 100)
+    kept = len(first.messages)
+    second.stop(commit=True)
+    assert until(lambda: settled(admin, group, [first], 4), 20)
+    # What the second had committed is not read again, and what comes now is.
+    numbered(broker, where, 100)
+    assert until(lambda: len(first.messages) >= kept + 100)
+    assert len(first.messages) == kept + 100
 
 
 def test_members_of_all_libraries_share_one_group(broker, topic, name, members, until):

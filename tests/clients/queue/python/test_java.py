@@ -139,6 +139,22 @@ def test_verifiable_consumers_share_and_verify(broker, admin, topic, name, until
     assert all(event["success"] for events in told for event in events["offsets_committed"])
 
 
+def test_share_consumers_share_a_partition(broker, topic, tool, name):
+    """KIP-932: what the first has not acknowledged, and only that, goes to the second."""
+    if not wire.offers(broker, wire.SHARE_FETCH):
+        pytest.skip("the broker does not offer share groups")
+    where, group = topic(), name()
+    each.Confluent.write(broker, where, [Record(b"k", b"%d" % n) for n in range(10)])
+    tool(
+        CONFIGS, "--alter", "--entity-type", "groups", "--entity-name", group,
+        "--add-config", "share.auto.offset.reset=earliest",
+    )
+    arguments = ["--topic", where, "--group", group, "--timeout-ms", 20_000, "--max-messages"]
+    console = "tools.consumer.ConsoleShareConsumer"
+    assert tool(console, *arguments, 6).split() == [str(n) for n in range(6)]
+    assert tool(console, *arguments, 4).split() == ["6", "7", "8", "9"]
+
+
 def test_topics_by_the_command_line(admin, tool, name):
     where = name()
     made = tool(

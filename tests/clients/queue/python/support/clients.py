@@ -21,14 +21,15 @@ def producer(broker, **settings):
 
 def consumer(broker, group="none", **settings):
     """A consumer that begins at the oldest message and commits only when told to."""
+    # In the newer protocol of groups these are the broker's.
+    classic = {"session.timeout.ms": 6_000, "heartbeat.interval.ms": 500}
     return Consumer(
         {
             "bootstrap.servers": broker,
             "group.id": group,
             "auto.offset.reset": "earliest",
             "enable.auto.commit": False,
-            "session.timeout.ms": 6_000,
-            "heartbeat.interval.ms": 500,
+            **(classic if settings.get("group_protocol") != "consumer" else {}),
             **dotted(settings),
         }
     )

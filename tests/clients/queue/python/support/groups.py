@@ -54,11 +54,13 @@ class Member:
     def partitions(self):
         return sorted(partition for _, partition in self.owned)
 
-    def stop(self):
-        """Leaves the group."""
+    def stop(self, commit=False):
+        """Leaves the group, having committed all that it got if wanted."""
         if not self.ending.is_set():
             self.ending.set()
             self.thread.join()
+            if commit:
+                self.client.commit(asynchronous=False)
             self.client.close()
 
 

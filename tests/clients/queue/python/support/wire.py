@@ -25,6 +25,7 @@ REBALANCE_IN_PROGRESS = 27
 UNSUPPORTED_VERSION = 35
 OUT_OF_ORDER_SEQUENCE_NUMBER = 45
 INVALID_PRODUCER_EPOCH = 47
+UNKNOWN_LEADER_EPOCH = 75
 MEMBER_ID_REQUIRED = 79
 
 # Keys of requests that not every broker offers.
@@ -35,8 +36,8 @@ CODECS = {"none": 0, "gzip": 1, "snappy": 2, "lz4": 3, "zstd": 4}
 
 # Of a record batch: base offset, length and leader epoch are the broker's, the rest is not.
 LENGTH = slice(8, 12)
+EPOCH = slice(12, 16)
 CRC = slice(17, 21)
-CRC_ON = 17
 
 
 class Wire:
