@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum, value_parser};
 
+use crate::queue::QueueArgs;
+
 /// Load generators over each system's own protocol, for Backplane and its peers alike.
 ///
 /// Targets are loopback addresses only. Exit status: 0 all answers right, 1 wrong or missing
@@ -36,6 +38,8 @@ pub(crate) enum Measurement {
     Generator(GeneratorArgs),
     /// Rate limits: decisions over HTTP, gRPC and RESP.
     Limiter(LimiterArgs),
+    /// Messages over Kafka's protocol: produce, consume, latency, partitions, groups.
+    Queue(Box<QueueArgs>),
 }
 
 /// Arguments of `limiter`.
@@ -404,7 +408,7 @@ fn parse_threads(text: &str) -> Result<usize, String> {
     parse_count(text, 64)
 }
 
-fn parse_rounds(text: &str) -> Result<usize, String> {
+pub(crate) fn parse_rounds(text: &str) -> Result<usize, String> {
     parse_count(text, 100)
 }
 
@@ -416,7 +420,7 @@ fn parse_runs(text: &str) -> Result<usize, String> {
     parse_count(text, 1_000)
 }
 
-fn parse_count(text: &str, max: usize) -> Result<usize, String> {
+pub(crate) fn parse_count(text: &str, max: usize) -> Result<usize, String> {
     match text.parse() {
         Ok(count) if (1..=max).contains(&count) => Ok(count),
         _ => Err(format!("give a number from 1 to {max}")),

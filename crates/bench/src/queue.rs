@@ -1,0 +1,222 @@
+//! `backplane-bench queue`: Kafka's protocol over plain connections, the same requests to our
+//! broker and to a peer.
+
+mod args;
+mod batch;
+mod broker;
+mod consume;
+mod produce;
+mod tally;
+mod topic;
+mod wire;
+
+use std::cell::RefCell;
+use std::io::{self, Write};
+use std::net::SocketAddr;
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use serde::Serialize;
+
+pub(crate) use self::args::QueueArgs;
+use self::args::{Mode, Shape};
+use self::broker::Broker;
+use self::consume::Backlog;
+use self::tally::{Detail, Outcome, Tally};
+use crate::clock;
+use crate::error::BenchError;
+use crate::load::Measured;
+use crate::pair::{self, Contender, Paired, median};
+use crate::report::{mebibytes, write_rounds};
+
+/// What a run found.
+#[derive(Debug, Serialize)]
+pub(crate) struct QueueFigures {
+    /// What was measured.
+    pub(crate) mode: String,
+    /// How, in words.
+    pub(crate) shape: String,
+    /// What one right answer of the rounds is.
+    pub(crate) answers_are: &'static str,
+    /// The rounds.
+    pub(crate) rounds: Paired,
+    /// The target's rounds as those of a broker.
+    pub(crate) target: Vec<Detail>,
+    /// The peer's.
+    pub(crate) peer: Vec<Detail>,
+    /// The target's p99 over the peer's, the median of pairs: below 1, the target is faster.
+    pub(crate) p99_ratio: Option<f64>,
+}
+
+/// The measured part of a load.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Window {
+    /// Its start.
+    pub(crate) from: Instant,
+    /// Its end.
+    pub(crate) until: Instant,
+}
+
+impl Window {
+    /// One that starts when the warm-up is over.
+    pub(crate) fn after(warm_up_s: u64, seconds: u64) -> Self {
+        let from = clock::now() + Duration::from_secs(warm_up_s);
+        Self { from, until: from + Duration::from_secs(seconds) }
+    }
+
+    /// Whether a moment is in it.
+    pub(crate) fn contains(&self, moment: Instant) -> bool {
+        (self.from..self.until).contains(&moment)
+    }
+}
+
+/// Runs the rounds of the mode.
+///
+/// # Errors
+/// Whatever keeps the figures from being measured.
+pub(crate) fn run(args: &QueueArgs) -> Result<QueueFigures, BenchError> {
+    let shape = Shape::of(args)?;
+    let details = (RefCell::new(Vec::new()), RefCell::new(Vec::new()));
+    let target = Side::new(args.target, args.target_pid, args)?;
+    let peer = args.peer.map(|peer| Side::new(peer, args.peer_pid, args)).transpose()?;
+    let target = target.contender("target", args, &details.0);
+    let peer = peer.map(|peer| peer.contender("peer", args, &details.1));
+    let rounds = pair::run(args.rounds, target, peer)?;
+    Ok(QueueFigures {
+        mode: args.mode.to_string(),
+        shape: describe(args, &shape),
+        answers_are: answers_are(args.mode),
+        p99_ratio: p99_ratio(&rounds),
+        rounds,
+        target: details.0.into_inner(),
+        peer: details.1.into_inner(),
+    })
+}
+
+/// A broker and what its rounds share.
+#[derive(Debug)]
+struct Side {
+    broker: Broker,
+    backlog: Option<Backlog>,
+}
+
+impl Side {
+    fn new(address: SocketAddr, pid: Option<u32>, args: &QueueArgs) -> Result<Self, BenchError> {
+        let broker = Broker { address, pid };
+        let is_read = args.mode == Mode::Consume;
+        let backlog = is_read.then(|| Backlog::write(&broker, args)).transpose()?;
+        Ok(Self { broker, backlog })
+    }
+
+    fn contender<'a>(
+        self,
+        name: &'a str,
+        args: &'a QueueArgs,
+        details: &'a RefCell<Vec<Detail>>,
+    ) -> Contender<'a> {
+        let run = move || -> Result<Measured, BenchError> {
+            let Outcome { measured, detail } = self.round(args)?;
+            details.borrow_mut().push(detail);
+            Ok(measured)
+        };
+        Contender { name, run: Box::new(run) }
+    }
+
+    fn round(&self, args: &QueueArgs) -> Result<Outcome, BenchError> {
+        match (&self.backlog, args.mode) {
+            (Some(backlog), _) => backlog.read(&self.broker, args),
+            (None, _) => produce::round(&self.broker, args),
+        }
+    }
+}
+
+fn answers_are(mode: Mode) -> &'static str {
+    match mode {
+        Mode::Produce | Mode::Partitions => "acknowledged requests",
+        Mode::Consume => "batches read, latency of fetches",
+        Mode::Latency => "records read, latency from when each was due to be sent",
+        Mode::Groups => "offset commits, latency from when each was due",
+    }
+}
+
+fn describe(args: &QueueArgs, shape: &Shape) -> String {
+    let QueueArgs { connections, in_flight, .. } = args;
+    let Shape { partitions, record_bytes, batch_records, batches } = shape;
+    let batch = format!("{batch_records} records of {record_bytes} B a batch");
+    format!(
+        "{connections} connections, {partitions} partitions, {batch}, {batches} batches a \
+         request, {in_flight} in flight"
+    )
+}
+
+fn p99_ratio(rounds: &Paired) -> Option<f64> {
+    let peer = rounds.peer.as_ref()?;
+    let pairs = rounds.target.rounds.iter().zip(&peer.rounds);
+    Some(median(pairs.map(|(own, other)| own.latency.p99_us / other.latency.p99_us).collect()))
+}
+
+/// The counts of all threads of a load.
+pub(crate) fn join_all(threads: Vec<JoinHandle<Tally>>) -> Result<Tally, BenchError> {
+    let mut total = Tally::new();
+    for thread in threads {
+        total.merge(thread.join().map_err(|_| BenchError::Thread)?);
+    }
+    Ok(total)
+}
+
+/// Sleeps until a moment, which may have passed.
+pub(crate) fn sleep_until(moment: Instant) {
+    std::thread::sleep(moment.saturating_duration_since(clock::now()));
+}
+
+impl QueueFigures {
+    /// Every answer was right.
+    pub(crate) fn is_clean(&self) -> bool {
+        self.rounds.is_clean()
+    }
+
+    /// Writes them as text.
+    ///
+    /// # Errors
+    /// As `out` gives them.
+    pub(crate) fn write_text(&self, out: &mut impl Write) -> io::Result<()> {
+        writeln!(out, "queue {}: {}", self.mode, self.shape)?;
+        writeln!(out, "right: {}", self.answers_are)?;
+        write_rounds(out, &self.rounds)?;
+        for number in 0..self.target.len() {
+            write_detail(out, "target", &self.target[number])?;
+            if let Some(peer) = self.peer.get(number) {
+                write_detail(out, "peer", peer)?;
+            }
+        }
+        let mb_per_s = |details: &[Detail]| median(details.iter().map(|d| d.mb_per_s).collect());
+        write!(out, "median: target {:.1} MB/s", mb_per_s(&self.target))?;
+        if let Some(ratio) = self.p99_ratio {
+            write!(out, ", peer {:.1} MB/s; p99 ratio {ratio:.3}", mb_per_s(&self.peer))?;
+        }
+        writeln!(out)
+    }
+}
+
+fn write_detail(out: &mut impl Write, name: &str, detail: &Detail) -> io::Result<()> {
+    let Detail { mb_per_s, records_per_s, .. } = detail;
+    write!(out, "{name:<16}{mb_per_s:.1} MB/s, {records_per_s:.0} records/s")?;
+    if let Some(cpu) = detail.cpu_s_per_gb {
+        write!(out, ", broker {cpu:.2} CPU s/GB")?;
+    }
+    if let Some(cores) = detail.cores {
+        write!(out, ", {cores:.2} cores")?;
+    }
+    if let Some(bytes) = detail.peak_resident_bytes {
+        write!(out, ", peak {:.1} MiB", mebibytes(bytes))?;
+    }
+    let others = [("acknowledged", detail.acknowledgement), ("disk's flush", detail.flush)];
+    for (what, latency) in others {
+        if let Some(latency) = latency {
+            let (p50, p99, p999) = (latency.p50_us, latency.p99_us, latency.p999_us);
+            let [p50, p99, p999] = [p50, p99, p999].map(|us| us / 1e3);
+            write!(out, "; {what} p50 {p50:.3} ms, p99 {p99:.3}, p99.9 {p999:.3}")?;
+        }
+    }
+    writeln!(out)
+}
