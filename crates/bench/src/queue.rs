@@ -5,7 +5,10 @@ mod args;
 mod batch;
 mod broker;
 mod consume;
+mod flush;
+mod latency;
 mod produce;
+mod reader;
 mod tally;
 mod topic;
 mod wire;
@@ -125,6 +128,7 @@ impl Side {
     fn round(&self, args: &QueueArgs) -> Result<Outcome, BenchError> {
         match (&self.backlog, args.mode) {
             (Some(backlog), _) => backlog.read(&self.broker, args),
+            (None, Mode::Latency) => latency::round(&self.broker, args),
             (None, _) => produce::round(&self.broker, args),
         }
     }
@@ -140,7 +144,7 @@ fn answers_are(mode: Mode) -> &'static str {
 }
 
 fn describe(args: &QueueArgs, shape: &Shape) -> String {
-    let QueueArgs { connections, in_flight, .. } = args;
+    let (connections, in_flight) = (args.connections(), args.in_flight);
     let Shape { partitions, record_bytes, batch_records, batches } = shape;
     let batch = format!("{batch_records} records of {record_bytes} B a batch");
     format!(

@@ -9,6 +9,8 @@ use clap::{Args, ValueEnum, value_parser};
 use crate::cli::{parse_count, parse_rounds};
 use crate::error::BenchError;
 
+/// Connections unless given.
+const CONNECTIONS: usize = 4;
 /// Partitions of a topic unless given.
 const PARTITIONS: u32 = 6;
 /// Partitions in `partitions`, unless given.
@@ -49,9 +51,9 @@ pub(crate) struct QueueArgs {
     /// What to measure.
     #[arg(long, value_enum, default_value_t = Mode::Produce)]
     pub(crate) mode: Mode,
-    /// Connections that produce or consume; a thread each.
-    #[arg(long, default_value = "4", value_parser = parse_connections)]
-    pub(crate) connections: usize,
+    /// Connections that produce or consume; a thread each [default: 4; 1 in latency].
+    #[arg(long, value_parser = parse_connections)]
+    pub(crate) connections: Option<usize>,
     /// Partitions of the topic [default: 6; 1000 in partitions].
     #[arg(long, value_parser = value_parser!(u32).range(1..=10_000))]
     pub(crate) partitions: Option<u32>,
@@ -103,6 +105,14 @@ pub(crate) struct QueueArgs {
     /// Print JSON.
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+impl QueueArgs {
+    /// Connections that produce or consume.
+    pub(crate) fn connections(&self) -> usize {
+        // A rate is one producer's unless said otherwise: several would batch less.
+        self.connections.unwrap_or(if self.mode == Mode::Latency { 1 } else { CONNECTIONS })
+    }
 }
 
 /// What `queue` measures.

@@ -64,7 +64,7 @@ impl Backlog {
     /// # Errors
     /// Whatever keeps the figures from being measured.
     pub(crate) fn read(&self, broker: &Broker, args: &QueueArgs) -> Result<Outcome, BenchError> {
-        let shares = share(&self.ends, args.connections);
+        let shares = share(&self.ends, args.connections());
         let consumers: Result<Vec<Consumer>, BenchError> =
             shares.into_iter().map(|share| Consumer::connect(broker, self, share, args)).collect();
         let consumers = consumers?;

@@ -36,13 +36,13 @@ impl Load {
     /// A load for the time that the arguments give.
     fn timed(args: &QueueArgs, shape: Shape) -> Self {
         let window = Window::after(args.warm_up_seconds, args.seconds);
-        let QueueArgs { connections, in_flight, .. } = *args;
+        let (connections, in_flight) = (args.connections(), args.in_flight);
         Self { shape, connections, in_flight, requests: u64::MAX, window }
     }
 
     /// A load of at least `value_bytes`.
     pub(crate) fn of_bytes(args: &QueueArgs, shape: Shape, value_bytes: u64) -> Self {
-        let QueueArgs { connections, in_flight, .. } = *args;
+        let (connections, in_flight) = (args.connections(), args.in_flight);
         let each = value_bytes.div_ceil(shape.request_value_bytes());
         let now = clock::now();
         let window = Window { from: now, until: now + AGES };
@@ -59,7 +59,7 @@ pub(crate) fn round(broker: &Broker, args: &QueueArgs) -> Result<Outcome, BenchE
     let shape = Shape::of(args)?;
     let mut control = broker.connect()?;
     let topic = Topic::create(&mut control, broker.address, shape.partitions)?;
-    let producers = connect(broker, &topic, &shape, args.connections)?;
+    let producers = connect(broker, &topic, &shape, args.connections())?;
     let load = Load::timed(args, shape);
     let threads: Vec<_> = producers
         .into_iter()

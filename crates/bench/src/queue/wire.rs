@@ -172,6 +172,11 @@ impl Connection {
         &mut self.reader
     }
 
+    /// Both halves, for a thread that sends and one that takes the answers.
+    pub(crate) fn split(self) -> (FrameWriter, FrameReader) {
+        (self.writer, self.reader)
+    }
+
     fn fail(&self, reason: String) -> BenchError {
         BenchError::Broker { address: self.address, reason }
     }
