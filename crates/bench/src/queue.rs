@@ -6,6 +6,7 @@ mod batch;
 mod broker;
 mod consume;
 mod flush;
+mod groups;
 mod latency;
 mod produce;
 mod reader;
@@ -106,6 +107,8 @@ struct Side {
 impl Side {
     fn new(address: SocketAddr, pid: Option<u32>, args: &QueueArgs) -> Result<Self, BenchError> {
         let broker = Broker { address, pid };
+        // A wrong process id shows before the load instead of after it.
+        broker.meter()?;
         let is_read = args.mode == Mode::Consume;
         let backlog = is_read.then(|| Backlog::write(&broker, args)).transpose()?;
         Ok(Self { broker, backlog })
@@ -129,6 +132,7 @@ impl Side {
         match (&self.backlog, args.mode) {
             (Some(backlog), _) => backlog.read(&self.broker, args),
             (None, Mode::Latency) => latency::round(&self.broker, args),
+            (None, Mode::Groups) => groups::round(&self.broker, args),
             (None, _) => produce::round(&self.broker, args),
         }
     }
@@ -144,13 +148,21 @@ fn answers_are(mode: Mode) -> &'static str {
 }
 
 fn describe(args: &QueueArgs, shape: &Shape) -> String {
-    let (connections, in_flight) = (args.connections(), args.in_flight);
     let Shape { partitions, record_bytes, batch_records, batches } = shape;
+    if args.mode == Mode::Groups {
+        return format!("{} groups, {partitions} partitions each, once a second", args.groups);
+    }
     let batch = format!("{batch_records} records of {record_bytes} B a batch");
-    format!(
-        "{connections} connections, {partitions} partitions, {batch}, {batches} batches a \
-         request, {in_flight} in flight"
-    )
+    let (connections, in_flight) = (args.connections(), args.in_flight);
+    let text = format!("{connections} connections, {partitions} partitions");
+    match args.mode {
+        Mode::Latency => {
+            let (rate, linger_ms) = (args.rate, args.linger_ms);
+            format!("{text}, {rate} records/s, linger {linger_ms} ms, at most {batch}")
+        }
+        Mode::Consume => format!("{text}, {} B a partition and fetch", args.partition_bytes),
+        _ => format!("{text}, {batch}, {batches} batches a request, {in_flight} in flight"),
+    }
 }
 
 fn p99_ratio(rounds: &Paired) -> Option<f64> {

@@ -29,7 +29,7 @@ use super::wire::{self, FrameReader, FrameWriter};
 use super::{Window, join_all, sleep_until};
 use crate::clock;
 use crate::error::BenchError;
-use crate::latency::{Latencies, Schedule};
+use crate::latency::Schedule;
 use crate::random::Random;
 
 /// Different values that records begin as; only the moment at the start of each is its own.
@@ -104,17 +104,17 @@ pub(crate) fn round(broker: &Broker, args: &QueueArgs) -> Result<Outcome, BenchE
     let meter = broker.meter()?;
     sleep_until(window.until);
     let used = meter.read()?;
-    let mut sent = join_all(threads)?;
+    let sent = join_all(threads)?;
     load.acknowledged.store(sent.all_records, Ordering::Relaxed);
     let mut total = join_all(readers)?;
     if sent.failed == 0 && sent.refused == 0 && total.all_records != sent.all_records {
         let (written, read) = (sent.all_records, total.all_records);
         total.find_wrong(format!("{written} records acknowledged, {read} read"));
     }
-    let acknowledged = std::mem::replace(&mut sent.latencies, Latencies::new());
-    total.merge(sent);
+    let acknowledged = sent.latencies.percentiles();
+    total.merge(sent.unmeasured());
     let mut outcome = total.outcome(window.until - window.from).with(used);
-    outcome.detail.acknowledgement = Some(acknowledged.percentiles());
+    outcome.detail.acknowledgement = Some(acknowledged);
     if let Some(flush) = flush {
         let flushed = flush.join().map_err(|_| BenchError::Thread)??;
         outcome.detail.flush = Some(flushed.percentiles());

@@ -11,7 +11,7 @@ use super::broker::Broker;
 use super::tally::{Outcome, Tally};
 use super::topic::{Topic, error_name};
 use super::wire::{self, Connection};
-use super::{Window, join_all, sleep_until};
+use super::{Window, sleep_until};
 use crate::clock;
 use crate::error::BenchError;
 
@@ -42,11 +42,22 @@ impl Load {
 
     /// A load of at least `value_bytes`.
     pub(crate) fn of_bytes(args: &QueueArgs, shape: Shape, value_bytes: u64) -> Self {
+        Self::of_requests(args, shape, value_bytes.div_ceil(shape.request_value_bytes()))
+    }
+
+    /// A load that writes to every partition.
+    fn of_partitions(args: &QueueArgs, shape: Shape) -> Self {
+        // Connections start evenly spread; one more covers what the division leaves over.
+        let each = shape.partitions.div_ceil(args.connections() as u32) + 1;
+        let requests = u64::from(each.div_ceil(shape.batches));
+        Self::of_requests(args, shape, requests * args.connections() as u64)
+    }
+
+    fn of_requests(args: &QueueArgs, shape: Shape, all: u64) -> Self {
         let (connections, in_flight) = (args.connections(), args.in_flight);
-        let each = value_bytes.div_ceil(shape.request_value_bytes());
         let now = clock::now();
         let window = Window { from: now, until: now + AGES };
-        let requests = each.div_ceil(connections as u64);
+        let requests = all.div_ceil(connections as u64);
         Self { shape, connections, in_flight, requests, window }
     }
 }
@@ -59,17 +70,18 @@ pub(crate) fn round(broker: &Broker, args: &QueueArgs) -> Result<Outcome, BenchE
     let shape = Shape::of(args)?;
     let mut control = broker.connect()?;
     let topic = Topic::create(&mut control, broker.address, shape.partitions)?;
-    let producers = connect(broker, &topic, &shape, args.connections())?;
+    let mut producers = connect(broker, &topic, &shape, args.connections())?;
+    // A broker sets a partition up at its first batch; a thousand of those would be the warm-up.
+    let touch = Load::of_partitions(args, shape);
+    let (touched, ()) = run_all(&mut producers, &touch, || Ok(()))?;
     let load = Load::timed(args, shape);
-    let threads: Vec<_> = producers
-        .into_iter()
-        .map(|producer| std::thread::spawn(move || producer.run(&load)))
-        .collect();
-    sleep_until(load.window.from);
-    let meter = broker.meter()?;
-    sleep_until(load.window.until);
-    let used = meter.read()?;
-    let mut total = join_all(threads)?;
+    let (mut total, used) = run_all(&mut producers, &load, || {
+        sleep_until(load.window.from);
+        let meter = broker.meter()?;
+        sleep_until(load.window.until);
+        meter.read()
+    })?;
+    total.merge(touched.unmeasured());
     check_ends(&topic, &mut control, &mut total)?;
     Ok(total.outcome(load.window.until - load.window.from).with(used))
 }
@@ -79,13 +91,8 @@ pub(crate) fn round(broker: &Broker, args: &QueueArgs) -> Result<Outcome, BenchE
 /// # Errors
 /// When the broker does not answer, or does not take all of it.
 pub(crate) fn fill(broker: &Broker, topic: &Topic, load: &Load) -> Result<(), BenchError> {
-    let producers = connect(broker, topic, &load.shape, load.connections)?;
-    let load = *load;
-    let threads: Vec<_> = producers
-        .into_iter()
-        .map(|producer| std::thread::spawn(move || producer.run(&load)))
-        .collect();
-    let mut total = join_all(threads)?;
+    let mut producers = connect(broker, topic, &load.shape, load.connections)?;
+    let (mut total, ()) = run_all(&mut producers, load, || Ok(()))?;
     check_ends(topic, &mut broker.connect()?, &mut total)?;
     match total.problem {
         None => Ok(()),
@@ -93,6 +100,24 @@ pub(crate) fn fill(broker: &Broker, topic: &Topic, load: &Load) -> Result<(), Be
             Err(BenchError::Unexpected { what: "writing the backlog".to_owned(), answer })
         }
     }
+}
+
+/// Runs a load on a thread a producer, and `meanwhile` beside them.
+fn run_all<T>(
+    producers: &mut [Producer],
+    load: &Load,
+    meanwhile: impl FnOnce() -> Result<T, BenchError>,
+) -> Result<(Tally, T), BenchError> {
+    std::thread::scope(|scope| {
+        let threads: Vec<_> =
+            producers.iter_mut().map(|producer| scope.spawn(move || producer.run(load))).collect();
+        let seen = meanwhile();
+        let mut total = Tally::new();
+        for thread in threads {
+            total.merge(thread.join().map_err(|_| BenchError::Thread)?);
+        }
+        Ok((total, seen?))
+    })
 }
 
 /// Counts a wrong answer when the topic does not hold what was acknowledged, no more, no less.
@@ -139,7 +164,7 @@ struct Producer {
 
 impl Producer {
     /// Keeps requests unanswered until the load is over, then takes the last answers.
-    fn run(mut self, load: &Load) -> Tally {
+    fn run(&mut self, load: &Load) -> Tally {
         let mut tally = Tally::new();
         let mut unanswered = VecDeque::with_capacity(load.in_flight);
         let mut left = load.requests;

@@ -65,6 +65,11 @@ impl Tally {
         self.problem.get_or_insert(problem);
     }
 
+    /// What went before the measured part: problems and records count, figures do not.
+    pub(crate) fn unmeasured(self) -> Self {
+        Self { latencies: Latencies::new(), right: 0, records: 0, value_bytes: 0, ..self }
+    }
+
     /// Takes in another thread's.
     pub(crate) fn merge(&mut self, other: Self) {
         self.latencies.merge(&other.latencies);
