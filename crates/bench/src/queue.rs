@@ -27,6 +27,7 @@ use self::args::{Mode, Shape};
 use self::broker::Broker;
 use self::consume::Backlog;
 use self::tally::{Detail, Outcome, Tally};
+use self::topic::Topic;
 use crate::clock;
 use crate::error::BenchError;
 use crate::load::Measured;
@@ -101,7 +102,18 @@ pub(crate) fn run(args: &QueueArgs) -> Result<QueueFigures, BenchError> {
 #[derive(Debug)]
 struct Side {
     broker: Broker,
-    backlog: Option<Backlog>,
+    kept: Kept,
+}
+
+/// What stays from one round to the next.
+#[derive(Debug)]
+enum Kept {
+    /// Each round has a topic of its own, so that the disk has what it wrote back after it.
+    Nothing,
+    /// A thousand partitions would be deleted in the background of the next round.
+    Topic(Topic),
+    /// Every round reads it.
+    Backlog(Backlog),
 }
 
 impl Side {
@@ -109,9 +121,12 @@ impl Side {
         let broker = Broker { address, pid };
         // A wrong process id shows before the load instead of after it.
         broker.meter()?;
-        let is_read = args.mode == Mode::Consume;
-        let backlog = is_read.then(|| Backlog::write(&broker, args)).transpose()?;
-        Ok(Self { broker, backlog })
+        let kept = match args.mode {
+            Mode::Consume => Kept::Backlog(Backlog::write(&broker, args)?),
+            Mode::Partitions => Kept::Topic(new_topic(&broker, args)?),
+            Mode::Produce | Mode::Latency | Mode::Groups => Kept::Nothing,
+        };
+        Ok(Self { broker, kept })
     }
 
     fn contender<'a>(
@@ -129,13 +144,25 @@ impl Side {
     }
 
     fn round(&self, args: &QueueArgs) -> Result<Outcome, BenchError> {
-        match (&self.backlog, args.mode) {
-            (Some(backlog), _) => backlog.read(&self.broker, args),
-            (None, Mode::Latency) => latency::round(&self.broker, args),
-            (None, Mode::Groups) => groups::round(&self.broker, args),
-            (None, _) => produce::round(&self.broker, args),
+        let broker = &self.broker;
+        match &self.kept {
+            Kept::Backlog(backlog) => backlog.read(broker, args),
+            Kept::Topic(topic) => produce::round(broker, args, topic),
+            Kept::Nothing => {
+                let topic = new_topic(broker, args)?;
+                match args.mode {
+                    Mode::Latency => latency::round(broker, args, &topic),
+                    Mode::Groups => groups::round(broker, args, &topic),
+                    _ => produce::round(broker, args, &topic),
+                }
+            }
         }
     }
+}
+
+fn new_topic(broker: &Broker, args: &QueueArgs) -> Result<Topic, BenchError> {
+    let partitions = Shape::of(args)?.partitions;
+    Topic::create(&mut broker.connect()?, broker.address, partitions)
 }
 
 fn answers_are(mode: Mode) -> &'static str {

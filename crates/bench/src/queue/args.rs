@@ -6,11 +6,17 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum, value_parser};
 
+use super::Window;
 use crate::cli::{parse_count, parse_rounds};
 use crate::error::BenchError;
 
 /// Connections unless given.
 const CONNECTIONS: usize = 4;
+/// Load that is not measured, unless given, in seconds.
+const WARM_UP_S: u64 = 2;
+/// The same in `partitions`: Apache Kafka is busy with the files of a thousand new partitions for
+/// some seconds.
+const WARM_UP_OF_MANY_S: u64 = 10;
 /// Partitions of a topic unless given.
 const PARTITIONS: u32 = 6;
 /// Partitions in `partitions`, unless given.
@@ -72,9 +78,9 @@ pub(crate) struct QueueArgs {
     /// Length of what a round measures.
     #[arg(long, default_value = "10", value_parser = value_parser!(u64).range(1..=600))]
     pub(crate) seconds: u64,
-    /// Load before that, which is not measured.
-    #[arg(long, default_value = "2", value_parser = value_parser!(u64).range(0..=600))]
-    pub(crate) warm_up_seconds: u64,
+    /// Load before that, which is not measured [default: 2; 10 in partitions].
+    #[arg(long, value_parser = value_parser!(u64).range(0..=600))]
+    pub(crate) warm_up_seconds: Option<u64>,
     /// Rounds; with a peer, pairs of rounds in turn.
     #[arg(long, default_value = "3", value_parser = parse_rounds)]
     pub(crate) rounds: usize,
@@ -108,6 +114,13 @@ pub(crate) struct QueueArgs {
 }
 
 impl QueueArgs {
+    /// The window of a load that starts now.
+    pub(crate) fn window(&self) -> Window {
+        let is_many = self.mode == Mode::Partitions;
+        let usual = if is_many { WARM_UP_OF_MANY_S } else { WARM_UP_S };
+        Window::after(self.warm_up_seconds.unwrap_or(usual), self.seconds)
+    }
+
     /// Connections that produce or consume.
     pub(crate) fn connections(&self) -> usize {
         // A rate is one producer's unless said otherwise: several would batch less.

@@ -51,11 +51,10 @@ impl Backlog {
     /// When the broker does not take it.
     pub(crate) fn write(broker: &Broker, args: &QueueArgs) -> Result<Self, BenchError> {
         let shape = Shape::of(args)?;
-        let mut control = broker.connect()?;
-        let topic = Topic::create(&mut control, broker.address, shape.partitions)?;
+        let topic = super::new_topic(broker, args)?;
         let load = Load::of_bytes(args, shape, args.bytes);
         produce::fill(broker, &topic, &load)?;
-        let ends = topic.end_offsets(&mut control)?;
+        let ends = topic.end_offsets(&mut broker.connect()?)?;
         Ok(Self { topic, ends, record_bytes: shape.record_bytes })
     }
 

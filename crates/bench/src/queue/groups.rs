@@ -17,7 +17,7 @@ use kafka_protocol::messages::{
 };
 use kafka_protocol::protocol::StrBytes;
 
-use super::args::{QueueArgs, Shape};
+use super::args::QueueArgs;
 use super::broker::Broker;
 use super::tally::{Outcome, Tally};
 use super::topic::{Topic, error_name};
@@ -44,15 +44,16 @@ const STACK_BYTES: usize = 512 << 10;
 ///
 /// # Errors
 /// Whatever keeps the figures from being measured.
-pub(crate) fn round(broker: &Broker, args: &QueueArgs) -> Result<Outcome, BenchError> {
-    let shape = Shape::of(args)?;
-    let mut control = broker.connect()?;
-    let topic = Topic::create(&mut control, broker.address, shape.partitions)?;
+pub(crate) fn round(
+    broker: &Broker,
+    args: &QueueArgs,
+    topic: &Topic,
+) -> Result<Outcome, BenchError> {
     let groups: Result<Vec<Group>, BenchError> =
-        (0..args.groups).map(|number| Group::ready(broker, &topic, number)).collect();
+        (0..args.groups).map(|number| Group::ready(broker, topic, number)).collect();
     let groups = groups?;
     let ids: Vec<GroupId> = groups.iter().map(|group| group.id.clone()).collect();
-    let (start, window) = (clock::now(), Window::after(args.warm_up_seconds, args.seconds));
+    let (start, window) = (clock::now(), args.window());
     let mut threads = Vec::new();
     for (number, group) in (0..).zip(groups) {
         let first_due = start + PERIOD * number / ids.len() as u32;
@@ -66,7 +67,7 @@ pub(crate) fn round(broker: &Broker, args: &QueueArgs) -> Result<Outcome, BenchE
     let used = meter.read()?;
     let total = join_all(threads)?;
     // The figures are taken; a broker that cannot delete groups keeps them until they expire.
-    let _ = control.call(&DeleteGroupsRequest::default().with_groups_names(ids));
+    let _ = broker.connect()?.call(&DeleteGroupsRequest::default().with_groups_names(ids));
     Ok(total.outcome(window.until - window.from).with(used))
 }
 

@@ -52,7 +52,7 @@ pub(crate) struct Load {
 impl Load {
     fn new(args: &QueueArgs) -> Self {
         let start = clock::now();
-        let window = Window::after(args.warm_up_seconds, args.seconds);
+        let window = args.window();
         let acknowledged = AtomicU64::new(u64::MAX);
         Self { start, window, read: AtomicU64::new(0), acknowledged }
     }
@@ -72,11 +72,12 @@ impl Load {
 ///
 /// # Errors
 /// Whatever keeps the figures from being measured.
-pub(crate) fn round(broker: &Broker, args: &QueueArgs) -> Result<Outcome, BenchError> {
-    let shape = Shape::of(args)?;
-    let mut control = broker.connect()?;
-    let topic = Topic::create(&mut control, broker.address, shape.partitions)?;
-    let readers: Result<Vec<Reader>, BenchError> = (0..shape.partitions as i32)
+pub(crate) fn round(
+    broker: &Broker,
+    args: &QueueArgs,
+    topic: &Topic,
+) -> Result<Outcome, BenchError> {
+    let readers: Result<Vec<Reader>, BenchError> = (0..topic.partitions as i32)
         .map(|partition| Reader::connect(broker, &topic.name, partition))
         .collect();
     let readers = readers?;

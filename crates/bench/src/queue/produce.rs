@@ -35,7 +35,7 @@ pub(crate) struct Load {
 impl Load {
     /// A load for the time that the arguments give.
     fn timed(args: &QueueArgs, shape: Shape) -> Self {
-        let window = Window::after(args.warm_up_seconds, args.seconds);
+        let window = args.window();
         let (connections, in_flight) = (args.connections(), args.in_flight);
         Self { shape, connections, in_flight, requests: u64::MAX, window }
     }
@@ -62,15 +62,19 @@ impl Load {
     }
 }
 
-/// One round: a new topic, the load, and a look at whether the topic holds what was acknowledged.
+/// One round: the load, and a look at whether the topic holds what was acknowledged.
 ///
 /// # Errors
 /// Whatever keeps the figures from being measured.
-pub(crate) fn round(broker: &Broker, args: &QueueArgs) -> Result<Outcome, BenchError> {
+pub(crate) fn round(
+    broker: &Broker,
+    args: &QueueArgs,
+    topic: &Topic,
+) -> Result<Outcome, BenchError> {
     let shape = Shape::of(args)?;
     let mut control = broker.connect()?;
-    let topic = Topic::create(&mut control, broker.address, shape.partitions)?;
-    let mut producers = connect(broker, &topic, &shape, args.connections())?;
+    let held_before: i64 = topic.end_offsets(&mut control)?.iter().sum();
+    let mut producers = connect(broker, topic, &shape, args.connections())?;
     // A broker sets a partition up at its first batch; a thousand of those would be the warm-up.
     let touch = Load::of_partitions(args, shape);
     let (touched, ()) = run_all(&mut producers, &touch, || Ok(()))?;
@@ -82,7 +86,7 @@ pub(crate) fn round(broker: &Broker, args: &QueueArgs) -> Result<Outcome, BenchE
         meter.read()
     })?;
     total.merge(touched.unmeasured());
-    check_ends(&topic, &mut control, &mut total)?;
+    check_ends(topic, held_before, &mut control, &mut total)?;
     Ok(total.outcome(load.window.until - load.window.from).with(used))
 }
 
@@ -93,7 +97,7 @@ pub(crate) fn round(broker: &Broker, args: &QueueArgs) -> Result<Outcome, BenchE
 pub(crate) fn fill(broker: &Broker, topic: &Topic, load: &Load) -> Result<(), BenchError> {
     let mut producers = connect(broker, topic, &load.shape, load.connections)?;
     let (mut total, ()) = run_all(&mut producers, load, || Ok(()))?;
-    check_ends(topic, &mut broker.connect()?, &mut total)?;
+    check_ends(topic, 0, &mut broker.connect()?, &mut total)?;
     match total.problem {
         None => Ok(()),
         Some(answer) => {
@@ -120,13 +124,15 @@ fn run_all<T>(
     })
 }
 
-/// Counts a wrong answer when the topic does not hold what was acknowledged, no more, no less.
+/// Counts a wrong answer unless the topic holds just what was acknowledged beside what it held
+/// before.
 fn check_ends(
     topic: &Topic,
+    held_before: i64,
     control: &mut Connection,
     total: &mut Tally,
 ) -> Result<(), BenchError> {
-    let held: i64 = topic.end_offsets(control)?.iter().sum();
+    let held = topic.end_offsets(control)?.iter().sum::<i64>() - held_before;
     let acknowledged = total.all_records;
     // A request without an answer may or may not have been written.
     if total.failed == 0 && total.refused == 0 && held.unsigned_abs() != acknowledged {
