@@ -244,14 +244,17 @@ impl QueueFigures {
 fn write_detail(out: &mut impl Write, name: &str, detail: &Detail) -> io::Result<()> {
     let Detail { mb_per_s, records_per_s, .. } = detail;
     write!(out, "{name:<16}{mb_per_s:.1} MB/s, {records_per_s:.0} records/s")?;
-    if let Some(cpu) = detail.cpu_s_per_gb {
-        write!(out, ", broker {cpu:.2} CPU s/GB")?;
-    }
     if let Some(cores) = detail.cores {
-        write!(out, ", {cores:.2} cores")?;
+        write!(out, "; broker {cores:.2} cores")?;
+    }
+    if let Some(cpu) = detail.cpu_s_per_gb {
+        write!(out, ", {cpu:.2} CPU s/GB")?;
     }
     if let Some(bytes) = detail.peak_resident_bytes {
         write!(out, ", peak {:.1} MiB", mebibytes(bytes))?;
+    }
+    if let Some(cores) = detail.generator_cores {
+        write!(out, "; generator {cores:.2} cores")?;
     }
     let others = [("acknowledged", detail.acknowledgement), ("disk's flush", detail.flush)];
     for (what, latency) in others {

@@ -17,16 +17,26 @@ pub(crate) struct Broker {
     pub(crate) pid: Option<u32>,
 }
 
-/// What a broker's process took from a moment on.
+/// What the processes took from a moment on.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Meter {
     pid: Option<u32>,
-    cpu_before: Duration,
+    broker_before: Duration,
+    generator_before: Duration,
+}
+
+/// What the processes took in a round.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Used {
+    /// Processor time of this process.
+    pub(crate) generator_cpu: Duration,
+    /// The broker's, where its process is known.
+    pub(crate) broker: Option<BrokerUsed>,
 }
 
 /// What a broker's process took in a round.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Used {
+pub(crate) struct BrokerUsed {
     /// Processor time.
     pub(crate) cpu: Duration,
     /// The largest resident set.
@@ -42,30 +52,38 @@ impl Broker {
         Connection::open(self.address)
     }
 
-    /// Starts to watch the process.
+    /// Starts to watch both processes.
     ///
     /// # Errors
     /// `BenchError::System` when there is no such process.
     pub(crate) fn meter(&self) -> Result<Meter, BenchError> {
-        let Some(pid) = self.pid else {
-            return Ok(Meter { pid: None, cpu_before: Duration::ZERO });
-        };
-        // Forgets the peak of earlier rounds (proc(5)). Another user's process refuses; its peak
-        // is then the one since its start.
-        let _ = fs::write(format!("/proc/{pid}/clear_refs"), "5");
-        Ok(Meter { pid: Some(pid), cpu_before: process::cpu_time(pid)? })
+        let pid = self.pid;
+        if let Some(pid) = pid {
+            // Forgets the peak of earlier rounds (proc(5)). Another user's process refuses; its
+            // peak is then the one since its start.
+            let _ = fs::write(format!("/proc/{pid}/clear_refs"), "5");
+        }
+        let broker_before = pid.map_or(Ok(Duration::ZERO), process::cpu_time)?;
+        let generator_before = process::cpu_time(std::process::id())?;
+        Ok(Meter { pid, broker_before, generator_before })
     }
 }
 
 impl Meter {
-    /// What the process took since; `None` where no process was given.
+    /// What the processes took since.
     ///
     /// # Errors
-    /// `BenchError::System` when the process has ended.
-    pub(crate) fn read(self) -> Result<Option<Used>, BenchError> {
-        let Some(pid) = self.pid else { return Ok(None) };
-        let cpu = process::cpu_time(pid)?.saturating_sub(self.cpu_before);
-        Ok(Some(Used { cpu, peak_resident_bytes: process::peak_resident_bytes(pid)? }))
+    /// `BenchError::System` when the broker's process has ended.
+    pub(crate) fn read(self) -> Result<Used, BenchError> {
+        let generator = process::cpu_time(std::process::id())?;
+        let of_broker = |pid| -> Result<BrokerUsed, BenchError> {
+            let cpu = process::cpu_time(pid)?.saturating_sub(self.broker_before);
+            Ok(BrokerUsed { cpu, peak_resident_bytes: process::peak_resident_bytes(pid)? })
+        };
+        Ok(Used {
+            generator_cpu: generator.saturating_sub(self.generator_before),
+            broker: self.pid.map(of_broker).transpose()?,
+        })
     }
 }
 
@@ -80,14 +98,14 @@ mod tests {
     #[test]
     fn a_process_is_metered_and_a_missing_one_is_an_error() {
         let meter = broker(Some(std::process::id())).meter().expect("this process");
-        let used = meter.read().expect("still here").expect("a process");
+        let used = meter.read().expect("still here").broker.expect("a process");
         assert!(used.peak_resident_bytes > 100_000, "{used:?}");
         assert!(broker(Some(u32::MAX)).meter().is_err());
     }
 
     #[test]
-    fn without_a_process_nothing_is_said() {
+    fn without_a_process_nothing_is_said_of_the_broker() {
         let meter = broker(None).meter().expect("nothing to read");
-        assert_eq!(meter.read().expect("nothing to read"), None);
+        assert_eq!(meter.read().expect("nothing to read").broker, None);
     }
 }

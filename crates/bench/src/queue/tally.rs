@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::broker::Used;
+use super::broker::{BrokerUsed, Used};
 use crate::latency::{Latencies, Percentiles};
 use crate::load::Measured;
 
@@ -117,13 +117,15 @@ pub(crate) struct Outcome {
 }
 
 impl Outcome {
-    /// Adds what the broker's process took in the measured time.
-    pub(crate) fn with(mut self, used: Option<Used>) -> Self {
-        let Some(Used { cpu, peak_resident_bytes }) = used else { return self };
-        let (cpu_s, seconds) = (cpu.as_secs_f64(), self.measured.seconds);
+    /// Adds what the processes took in the measured time.
+    pub(crate) fn with(mut self, used: Used) -> Self {
+        let seconds = self.measured.seconds;
+        let cores = |cpu: Duration| (seconds > 0.0).then(|| cpu.as_secs_f64() / seconds);
+        self.detail.generator_cores = cores(used.generator_cpu);
+        let Some(BrokerUsed { cpu, peak_resident_bytes }) = used.broker else { return self };
         let gigabytes = self.detail.mb_per_s * seconds / 1e3;
-        self.detail.cores = (seconds > 0.0).then(|| cpu_s / seconds);
-        self.detail.cpu_s_per_gb = (gigabytes > 0.0).then(|| cpu_s / gigabytes);
+        self.detail.cores = cores(cpu);
+        self.detail.cpu_s_per_gb = (gigabytes > 0.0).then(|| cpu.as_secs_f64() / gigabytes);
         self.detail.peak_resident_bytes = Some(peak_resident_bytes);
         self
     }
@@ -140,6 +142,8 @@ pub(crate) struct Detail {
     pub(crate) cpu_s_per_gb: Option<f64>,
     /// Processor seconds of the broker a second: 1 is a core.
     pub(crate) cores: Option<f64>,
+    /// The same of this generator. Together they have the machine's cores to share.
+    pub(crate) generator_cores: Option<f64>,
     /// The largest resident set of the broker in the round.
     pub(crate) peak_resident_bytes: Option<u64>,
     /// Of acknowledgements, where the round's latency is another.
@@ -173,12 +177,13 @@ mod tests {
     fn processor_time_is_given_a_second_and_a_gigabyte() {
         let mut tally = Tally::new();
         tally.value_bytes = 2_000_000_000;
-        let used = Used { cpu: Duration::from_secs(6), peak_resident_bytes: 7 };
-        let detail = tally.outcome(Duration::from_secs(4)).with(Some(used)).detail;
+        let broker = Some(BrokerUsed { cpu: Duration::from_secs(6), peak_resident_bytes: 7 });
+        let used = Used { generator_cpu: Duration::from_secs(1), broker };
+        let detail = tally.outcome(Duration::from_secs(4)).with(used).detail;
         let near = |value: Option<f64>, wanted: f64| (value.expect("one") - wanted).abs() < 1e-9;
         assert!(near(detail.cores, 1.5) && near(detail.cpu_s_per_gb, 3.0), "{detail:?}");
-        assert_eq!(detail.peak_resident_bytes, Some(7));
-        let idle = Tally::new().outcome(Duration::from_secs(1)).with(Some(used)).detail;
+        assert_eq!((detail.peak_resident_bytes, detail.generator_cores), (Some(7), Some(0.25)));
+        let idle = Tally::new().outcome(Duration::from_secs(1)).with(used).detail;
         assert_eq!(idle.cpu_s_per_gb, None);
     }
 }

@@ -188,9 +188,10 @@ impl State {
         let mut answers = Vec::new();
         for partition in &topic.partition_data {
             self.produced += 1;
-            let is_tenth = self.produced % 10 == 0;
+            let is_tenth = self.produced.is_multiple_of(10);
             let is_refused = is_tenth && self.fault == Fault::Refuses;
-            if !is_refused && !(is_tenth && self.fault == Fault::LosesBatches) {
+            let is_lost = is_tenth && self.fault == Fault::LosesBatches;
+            if !is_refused && !is_lost {
                 let batch = partition.records.clone().expect("records");
                 self.logs[partition.index as usize].append(&batch);
             }
