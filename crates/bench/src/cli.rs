@@ -39,6 +39,23 @@ pub(crate) enum Measurement {
     /// Rate limits: decisions over HTTP, gRPC and RESP.
     Limiter(LimiterArgs),
     /// Messages over Kafka's protocol: produce, consume, latency, partitions, groups.
+    ///
+    /// Both sides get the same requests: acks=all, no producer id, random values that no codec
+    /// makes shorter. Topics have fresh names and are deleted at the end. A side is one broker
+    /// without TLS and SASL; MB and GB are 10^6 and 10^9 bytes of values.
+    ///
+    /// produce     prepared requests, --in-flight on each connection; the end offsets have to
+    ///             add up to what was acknowledged
+    /// consume     a backlog of --bytes, written first and then read with every CRC checked
+    /// latency     an open loop of --rate records a second, batched by --linger-ms, and a
+    ///             consumer a partition with long polls: end to end from when each record was
+    ///             due; --flush-dir measures the disk's own flush in the same seconds
+    /// partitions  produce over 1,000 partitions in small batches
+    /// groups      --groups consumer groups that commit each second; latency from when due
+    ///
+    /// A peer: start Apache Kafka on this machine and give its address and process id, as in
+    /// --peer kafka://127.0.0.1:9092 --peer-pid PID. Rounds of both take turns.
+    #[command(verbatim_doc_comment)]
     Queue(Box<QueueArgs>),
 }
 

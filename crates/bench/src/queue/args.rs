@@ -31,22 +31,7 @@ const SMALL_BATCH_BYTES: u32 = 4_096;
 const BATCHES_OF_MANY: u32 = 20;
 
 /// Arguments of `queue`.
-///
-/// Both sides get the same requests: produce with acks=all, without a producer id; values are
-/// random, so no compression helps. Each run makes topics with fresh names and deletes them at its
-/// end. One broker a side; `MB` and `GB` are 10^6 and 10^9 bytes of values.
-///
-/// produce: requests prepared once, --in-flight on each connection; after each round the end
-/// offsets must add up to what was acknowledged.
-/// consume: a backlog of --bytes is written, then read by --connections in every round, with the
-/// CRC of every batch checked.
-/// latency: an open loop of --rate records a second, batched by --linger-ms, and one consumer a
-/// partition with long polls; end to end from when each record was due. --flush-dir adds the
-/// disk's own flush beside it, in the same seconds.
-/// partitions: produce over 1,000 partitions in small batches.
-/// groups: --groups consumer groups that each commit every second, counted from when it was due.
 #[derive(Debug, Args)]
-#[command(verbatim_doc_comment)]
 pub(crate) struct QueueArgs {
     /// The broker, such as kafka://127.0.0.1:9092.
     #[arg(long, value_parser = parse_broker)]
@@ -75,7 +60,7 @@ pub(crate) struct QueueArgs {
     /// Unanswered requests on a connection that produces.
     #[arg(long, default_value = "5", value_parser = parse_connections)]
     pub(crate) in_flight: usize,
-    /// Length of what a round measures.
+    /// Length of what a round measures; consume reads the backlog as often as fits, once at least.
     #[arg(long, default_value = "10", value_parser = value_parser!(u64).range(1..=600))]
     pub(crate) seconds: u64,
     /// Load before that, which is not measured [default: 2; 10 in partitions].

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::wire::Connection;
+use super::{Window, sleep_until};
 use crate::error::BenchError;
 use crate::process;
 
@@ -50,6 +51,17 @@ impl Broker {
     /// `BenchError::Broker` when it does not answer.
     pub(crate) fn connect(&self) -> Result<Connection, BenchError> {
         Connection::open(self.address)
+    }
+
+    /// Waits for a window to pass: what the processes took in it.
+    ///
+    /// # Errors
+    /// `BenchError::System` when the broker's process has ended.
+    pub(crate) fn used_in(&self, window: Window) -> Result<Used, BenchError> {
+        sleep_until(window.from);
+        let meter = self.meter()?;
+        sleep_until(window.until);
+        meter.read()
     }
 
     /// Starts to watch both processes.

@@ -61,10 +61,7 @@ pub(crate) fn round(
         let thread = thread.spawn(move || group.run(first_due, window));
         threads.push(thread.map_err(BenchError::system("starting a thread"))?);
     }
-    sleep_until(window.from);
-    let meter = broker.meter()?;
-    sleep_until(window.until);
-    let used = meter.read()?;
+    let used = broker.used_in(window)?;
     let total = join_all(threads)?;
     // The figures are taken; a broker that cannot delete groups keeps them until they expire.
     let _ = broker.connect()?.call(&DeleteGroupsRequest::default().with_groups_names(ids));

@@ -37,6 +37,9 @@ const FILLERS: usize = 64;
 /// Bytes of that moment: nanoseconds since the start of the load.
 pub(crate) const DUE_BYTES: usize = 8;
 
+/// How long after the load records that were due in it may still be sent, and then be read.
+const GRACE: Duration = Duration::from_secs(10);
+
 /// What sender, acknowledger and readers of a load agree on.
 #[derive(Debug)]
 pub(crate) struct Load {
@@ -55,6 +58,16 @@ impl Load {
         let window = args.window();
         let acknowledged = AtomicU64::new(u64::MAX);
         Self { start, window, read: AtomicU64::new(0), acknowledged }
+    }
+
+    /// A broker that is slower than the rate is not waited for longer.
+    fn sent_by(&self) -> Instant {
+        self.window.until + GRACE
+    }
+
+    /// The last moment for readers.
+    pub(crate) fn read_by(&self) -> Instant {
+        self.sent_by() + GRACE
     }
 
     /// Readers have everything that was acknowledged.
@@ -101,26 +114,30 @@ pub(crate) fn round(
         threads.push(std::thread::spawn(move || sender.run(&of_sender)));
         threads.push(std::thread::spawn(move || acknowledger.run(&of_answers)));
     }
-    sleep_until(window.from);
-    let meter = broker.meter()?;
-    sleep_until(window.until);
-    let used = meter.read()?;
+    let used = broker.used_in(window)?;
     let sent = join_all(threads)?;
     load.acknowledged.store(sent.all_records, Ordering::Relaxed);
-    let mut total = join_all(readers)?;
-    if sent.failed == 0 && sent.refused == 0 && total.all_records != sent.all_records {
-        let (written, read) = (sent.all_records, total.all_records);
-        total.find_wrong(format!("{written} records acknowledged, {read} read"));
-    }
-    let acknowledged = sent.latencies.percentiles();
-    total.merge(sent.unmeasured());
-    let mut outcome = total.outcome(window.until - window.from).with(used);
-    outcome.detail.acknowledgement = Some(acknowledged);
+    let total = join_all(readers)?;
+    let acknowledgement = Some(sent.latencies.percentiles());
+    let mut outcome = add_up(sent, total).outcome(window.until - window.from).with(used);
+    outcome.detail.acknowledgement = acknowledgement;
     if let Some(flush) = flush {
         let flushed = flush.join().map_err(|_| BenchError::Thread)??;
         outcome.detail.flush = Some(flushed.percentiles());
     }
     Ok(outcome)
+}
+
+/// What readers saw, with the problems of both ends; every acknowledged record has to be read
+/// once.
+fn add_up(sent: Tally, mut read: Tally) -> Tally {
+    let has_answers = sent.failed == 0 && sent.refused == 0;
+    if has_answers && read.all_records != sent.all_records {
+        let (acknowledged, seen) = (sent.all_records, read.all_records);
+        read.find_wrong(format!("{acknowledged} records acknowledged, {seen} read"));
+    }
+    read.merge(sent.unmeasured());
+    read
 }
 
 /// A request that waits for its answer.
@@ -195,8 +212,8 @@ fn connect(
 }
 
 impl Batcher {
-    /// Sends until every record due in the window is on its way. What it cannot send is counted
-    /// as failed.
+    /// Sends until every record that was due is on its way. Those that a broken connection keeps
+    /// back are counted as failed, those that a slow broker keeps back as unsent.
     fn run(mut self, load: &Load) -> Tally {
         let mut tally = Tally::new();
         let schedule = Schedule::new(load.start, self.rate_per_s);
@@ -206,6 +223,10 @@ impl Batcher {
             // The acknowledger ends only after a failure, and has counted that.
             if self.free.recv().is_err() {
                 tally.fail(all - next, "records were due after the connection failed".to_owned());
+                break;
+            }
+            if clock::now() > load.sent_by() {
+                tally.unsent = all - next;
                 break;
             }
             let last_of_batch = schedule.due_at(next + self.batch_records - 1);
@@ -308,6 +329,17 @@ mod tests {
         assert_eq!((due_of(&value), value.len()), (Ok(due), 20));
         assert_eq!((&value[8..], &filler[..]), (&[7; 12][..], &[7; 20][..]));
         assert!(due_of(&value[..7]).is_err_and(|text| text.contains("7 bytes")));
+    }
+
+    #[test]
+    fn a_record_that_was_not_read_is_a_wrong_answer() {
+        let counted = |all_records, right| Tally { all_records, right, ..Tally::new() };
+        let total = add_up(counted(5, 0), counted(5, 3));
+        assert_eq!((total.wrong, total.right, total.all_records), (0, 3, 10));
+        let total = add_up(counted(5, 0), counted(4, 3));
+        assert_eq!(total.problem.as_deref(), Some("5 records acknowledged, 4 read"));
+        let refused = Tally { refused: 1, ..counted(5, 0) };
+        assert_eq!(add_up(refused, counted(4, 3)).wrong, 0);
     }
 
     #[test]

@@ -5,13 +5,13 @@ use std::time::{Duration, Instant};
 
 use kafka_protocol::messages::{ProduceRequest, ProduceResponse};
 
+use super::Window;
 use super::args::{QueueArgs, Shape};
 use super::batch::Prepared;
 use super::broker::Broker;
 use super::tally::{Outcome, Tally};
 use super::topic::{Topic, error_name};
 use super::wire::{self, Connection};
-use super::{Window, sleep_until};
 use crate::clock;
 use crate::error::BenchError;
 
@@ -79,12 +79,7 @@ pub(crate) fn round(
     let touch = Load::of_partitions(args, shape);
     let (touched, ()) = run_all(&mut producers, &touch, || Ok(()))?;
     let load = Load::timed(args, shape);
-    let (mut total, used) = run_all(&mut producers, &load, || {
-        sleep_until(load.window.from);
-        let meter = broker.meter()?;
-        sleep_until(load.window.until);
-        meter.read()
-    })?;
+    let (mut total, used) = run_all(&mut producers, &load, || broker.used_in(load.window))?;
     total.merge(touched.unmeasured());
     check_ends(topic, held_before, &mut control, &mut total)?;
     Ok(total.outcome(load.window.until - load.window.from).with(used))

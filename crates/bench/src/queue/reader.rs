@@ -1,7 +1,7 @@
 //! A consumer of one partition with long polls, for the latency of records.
 
 use std::sync::atomic::Ordering;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use bytes::Bytes;
 use kafka_protocol::messages::{FetchRequest, TopicName};
@@ -20,8 +20,6 @@ use crate::error::BenchError;
 const MAX_WAIT_MS: i32 = 500;
 /// The most of one answer.
 const PARTITION_BYTES: i32 = 1 << 20;
-/// How long after the load its last records may still come.
-const GRACE: Duration = Duration::from_secs(15);
 
 /// The reader of one partition.
 #[derive(Debug)]
@@ -48,10 +46,10 @@ impl Reader {
         Ok(Self { connection, version, topic: topic.clone(), position })
     }
 
-    /// Reads until all readers have everything, or the grace after the load is over.
+    /// Reads until all readers have everything, or it took too long.
     pub(crate) fn run(mut self, load: &Load) -> Tally {
         let mut tally = Tally::new();
-        while !load.is_read() && clock::now() < load.window.until + GRACE {
+        while !load.is_read() && clock::now() < load.read_by() {
             let before = tally.all_records;
             if let Err(error) = self.fetch(load, &mut tally) {
                 tally.fail(1, error.to_string());

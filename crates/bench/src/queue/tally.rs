@@ -27,6 +27,8 @@ pub(crate) struct Tally {
     pub(crate) refused: u64,
     /// Exchanges without an answer.
     pub(crate) failed: u64,
+    /// Records of an open loop that were due and never sent.
+    pub(crate) unsent: u64,
     /// The first thing that went wrong.
     pub(crate) problem: Option<String>,
 }
@@ -43,6 +45,7 @@ impl Tally {
             wrong: 0,
             refused: 0,
             failed: 0,
+            unsent: 0,
             problem: None,
         }
     }
@@ -80,6 +83,7 @@ impl Tally {
         self.wrong += other.wrong;
         self.refused += other.refused;
         self.failed += other.failed;
+        self.unsent += other.unsent;
         self.problem = self.problem.take().or(other.problem);
     }
 
@@ -100,7 +104,7 @@ impl Tally {
             wrong: self.wrong,
             refused: self.refused,
             failed: self.failed,
-            unsent: 0,
+            unsent: self.unsent,
             first_problem: self.problem,
         };
         Outcome { measured, detail }
