@@ -17,6 +17,7 @@ mod wire;
 use std::cell::RefCell;
 use std::io::{self, Write};
 use std::net::SocketAddr;
+use std::process::Command;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -145,6 +146,7 @@ impl Side {
 
     fn round(&self, args: &QueueArgs) -> Result<Outcome, BenchError> {
         let broker = &self.broker;
+        settle()?;
         match &self.kept {
             Kept::Backlog(backlog) => backlog.read(broker, args),
             Kept::Topic(topic) => produce::round(broker, args, topic),
@@ -158,6 +160,13 @@ impl Side {
             }
         }
     }
+}
+
+/// Writes back what earlier rounds left in memory: a round that is held up by the writes of the
+/// one before it measures the other side.
+fn settle() -> Result<(), BenchError> {
+    let synced = Command::new("sync").status();
+    synced.map(|_| ()).map_err(BenchError::missing("sync", "coreutils"))
 }
 
 fn new_topic(broker: &Broker, args: &QueueArgs) -> Result<Topic, BenchError> {
@@ -233,36 +242,83 @@ impl QueueFigures {
             }
         }
         let mb_per_s = |details: &[Detail]| median(details.iter().map(|d| d.mb_per_s).collect());
-        write!(out, "median: target {:.1} MB/s", mb_per_s(&self.target))?;
-        if let Some(ratio) = self.p99_ratio {
-            write!(out, ", peer {:.1} MB/s; p99 ratio {ratio:.3}", mb_per_s(&self.peer))?;
+        let (own, other) = (mb_per_s(&self.target), mb_per_s(&self.peer));
+        // Commits carry no values.
+        if own > 0.0 {
+            write!(out, "median: target {own:.1} MB/s")?;
+            match other > 0.0 {
+                true => writeln!(out, ", peer {other:.1} MB/s")?,
+                false => writeln!(out)?,
+            }
         }
-        writeln!(out)
+        match self.p99_ratio {
+            Some(ratio) => writeln!(out, "p99 ratio {ratio:.3} (median of pairs)"),
+            None => Ok(()),
+        }
     }
 }
 
 fn write_detail(out: &mut impl Write, name: &str, detail: &Detail) -> io::Result<()> {
-    let Detail { mb_per_s, records_per_s, .. } = detail;
-    write!(out, "{name:<16}{mb_per_s:.1} MB/s, {records_per_s:.0} records/s")?;
-    if let Some(cores) = detail.cores {
-        write!(out, "; broker {cores:.2} cores")?;
+    let mut parts = Vec::new();
+    if detail.mb_per_s > 0.0 {
+        parts.push(format!("{:.1} MB/s, {:.0} records/s", detail.mb_per_s, detail.records_per_s));
     }
-    if let Some(cpu) = detail.cpu_s_per_gb {
-        write!(out, ", {cpu:.2} CPU s/GB")?;
+    if let Some(cores) = detail.cores {
+        let a_gb = detail.cpu_s_per_gb.map(|cpu| format!(", {cpu:.2} CPU s/GB"));
+        parts.push(format!("broker {cores:.2} cores{}", a_gb.unwrap_or_default()));
     }
     if let Some(bytes) = detail.peak_resident_bytes {
-        write!(out, ", peak {:.1} MiB", mebibytes(bytes))?;
+        parts.push(format!("peak {:.1} MiB", mebibytes(bytes)));
     }
     if let Some(cores) = detail.generator_cores {
-        write!(out, "; generator {cores:.2} cores")?;
+        parts.push(format!("generator {cores:.2} cores"));
     }
     let others = [("acknowledged", detail.acknowledgement), ("disk's flush", detail.flush)];
     for (what, latency) in others {
         if let Some(latency) = latency {
             let (p50, p99, p999) = (latency.p50_us, latency.p99_us, latency.p999_us);
             let [p50, p99, p999] = [p50, p99, p999].map(|us| us / 1e3);
-            write!(out, "; {what} p50 {p50:.3} ms, p99 {p99:.3}, p99.9 {p999:.3}")?;
+            parts.push(format!("{what} p50 {p50:.3} ms, p99 {p99:.3}, p99.9 {p999:.3}"));
         }
     }
-    writeln!(out)
+    writeln!(out, "{name:<16}{}", parts.join("; "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::latency::Percentiles;
+
+    fn text_of(detail: &Detail) -> String {
+        let mut text = Vec::new();
+        write_detail(&mut text, "target", detail).expect("memory");
+        String::from_utf8(text).expect("UTF-8")
+    }
+
+    #[test]
+    fn a_line_has_what_was_measured_and_nothing_else() {
+        let flush = Percentiles { p50_us: 500.0, p99_us: 2_000.0, ..Percentiles::default() };
+        let detail = Detail {
+            mb_per_s: 100.0,
+            records_per_s: 97_656.0,
+            cpu_s_per_gb: Some(2.0),
+            cores: Some(0.2),
+            flush: Some(flush),
+            ..Detail::default()
+        };
+        assert_eq!(
+            text_of(&detail),
+            "target          100.0 MB/s, 97656 records/s; broker 0.20 cores, 2.00 CPU s/GB; \
+             disk's flush p50 0.500 ms, p99 2.000, p99.9 0.000\n"
+        );
+        let commits = Detail { generator_cores: Some(0.1), ..Detail::default() };
+        assert_eq!(text_of(&commits), "target          generator 0.10 cores\n");
+    }
+
+    #[test]
+    fn a_window_has_its_start_and_not_its_end() {
+        let window = Window::after(1, 2);
+        assert_eq!(window.until - window.from, Duration::from_secs(2));
+        assert!(window.contains(window.from) && !window.contains(window.until));
+    }
 }
