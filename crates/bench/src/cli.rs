@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum, value_parser};
 
+use crate::queue::QueueArgs;
+
 /// Load generators over each system's own protocol, for Backplane and its peers alike.
 ///
 /// Targets are loopback addresses only. Exit status: 0 all answers right, 1 wrong or missing
@@ -36,6 +38,25 @@ pub(crate) enum Measurement {
     Generator(GeneratorArgs),
     /// Rate limits: decisions over HTTP, gRPC and RESP.
     Limiter(LimiterArgs),
+    /// Messages over Kafka's protocol: produce, consume, latency, partitions, groups.
+    ///
+    /// Both sides get the same requests: acks=all, no producer id, random values that no codec
+    /// makes shorter. Topics have fresh names and are deleted at the end. A side is one broker
+    /// without TLS and SASL; MB and GB are 10^6 and 10^9 bytes of values.
+    ///
+    /// produce     prepared requests, --in-flight on each connection; the end offsets have to
+    ///             add up to what was acknowledged
+    /// consume     a backlog of --bytes, written first and then read with every CRC checked
+    /// latency     an open loop of --rate records a second, batched by --linger-ms, and a
+    ///             consumer a partition with long polls: end to end from when each record was
+    ///             due; --flush-dir measures the disk's own flush in the same seconds
+    /// partitions  produce over 1,000 partitions in small batches
+    /// groups      --groups consumer groups that commit each second; latency from when due
+    ///
+    /// A peer: start Apache Kafka on this machine and give its address and process id, as in
+    /// --peer kafka://127.0.0.1:9092 --peer-pid PID. Rounds of both take turns.
+    #[command(verbatim_doc_comment)]
+    Queue(Box<QueueArgs>),
 }
 
 /// Arguments of `limiter`.
@@ -404,7 +425,7 @@ fn parse_threads(text: &str) -> Result<usize, String> {
     parse_count(text, 64)
 }
 
-fn parse_rounds(text: &str) -> Result<usize, String> {
+pub(crate) fn parse_rounds(text: &str) -> Result<usize, String> {
     parse_count(text, 100)
 }
 
@@ -416,7 +437,7 @@ fn parse_runs(text: &str) -> Result<usize, String> {
     parse_count(text, 1_000)
 }
 
-fn parse_count(text: &str, max: usize) -> Result<usize, String> {
+pub(crate) fn parse_count(text: &str, max: usize) -> Result<usize, String> {
     match text.parse() {
         Ok(count) if (1..=max).contains(&count) => Ok(count),
         _ => Err(format!("give a number from 1 to {max}")),

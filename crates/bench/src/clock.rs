@@ -16,3 +16,9 @@ pub(crate) fn run_tag() -> String {
     let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     format!("{:x}-{:x}", since_epoch.as_micros(), std::process::id())
 }
+
+/// Milliseconds since 1970, for the timestamps of records.
+pub(crate) fn unix_ms() -> i64 {
+    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since_epoch.as_millis()).unwrap_or(i64::MAX)
+}

@@ -29,6 +29,14 @@ pub(crate) enum BenchError {
         /// The system's answer.
         source: HttpError,
     },
+    /// A Kafka broker that does not answer, or not as the protocol says.
+    #[error("{address}: {reason}")]
+    Broker {
+        /// Where it should listen.
+        address: SocketAddr,
+        /// What went wrong, and what to look at.
+        reason: String,
+    },
     /// An exchange outside the measured part failed.
     #[error("{what}: {source}")]
     Exchange {

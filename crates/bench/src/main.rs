@@ -8,6 +8,7 @@
 //!   ├── ids              ids over RESP and HTTP ── redis
 //!   ├── processes        one process and two on one database ── half_core
 //!   ├── limiter          decisions ── drive, http, grpc, resp
+//!   ├── queue            Kafka's protocol ── produce, consume, latency, groups
 //!   └── generator        this generator beside wrk
 //!         pair           target and peer in turn
 //!         load ── http, reply, latency, pacer, traffic, random
@@ -36,6 +37,7 @@ mod pair;
 mod platform;
 mod process;
 mod processes;
+mod queue;
 mod random;
 mod redis;
 mod rehearsal;
@@ -70,6 +72,7 @@ fn main() -> ExitCode {
         Measurement::Ids(args) => args.json,
         Measurement::Generator(args) => args.json,
         Measurement::Limiter(args) => args.json,
+        Measurement::Queue(args) => args.json,
     };
     let machine = Machine::this();
     let report = match measure(&command) {
@@ -98,5 +101,6 @@ fn measure(command: &Measurement) -> Result<Figures, BenchError> {
         Measurement::Ids(args) => Figures::Ids(Box::new(ids::run(args)?)),
         Measurement::Generator(args) => Figures::Generator(generator::run(args)?),
         Measurement::Limiter(args) => Figures::Limiter(limiter::run(args)?),
+        Measurement::Queue(args) => Figures::Queue(Box::new(queue::run(args)?)),
     })
 }

@@ -122,16 +122,28 @@ impl Drop for Running {
 /// # Errors
 /// `BenchError::System` when there is no such process.
 pub(crate) fn resident_bytes(pid: u32) -> Result<u64, BenchError> {
+    memory_bytes(pid, "VmRSS:")
+}
+
+/// The largest resident set that a process has had, in bytes.
+///
+/// # Errors
+/// `BenchError::System` when there is no such process.
+pub(crate) fn peak_resident_bytes(pid: u32) -> Result<u64, BenchError> {
+    memory_bytes(pid, "VmHWM:")
+}
+
+fn memory_bytes(pid: u32, field: &str) -> Result<u64, BenchError> {
     let path = format!("/proc/{pid}/status");
     let status = fs::read_to_string(&path).map_err(BenchError::system(path.clone()))?;
-    parse_resident_bytes(&status).ok_or_else(|| BenchError::Unexpected {
+    parse_memory_bytes(&status, field).ok_or_else(|| BenchError::Unexpected {
         what: path,
-        answer: "no VmRSS; is it a kernel thread or a zombie?".to_owned(),
+        answer: format!("no {field} is it a kernel thread or a zombie?"),
     })
 }
 
-fn parse_resident_bytes(status: &str) -> Option<u64> {
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+fn parse_memory_bytes(status: &str, field: &str) -> Option<u64> {
+    let line = status.lines().find_map(|line| line.strip_prefix(field))?;
     let kibibytes: u64 = line.trim().strip_suffix(" kB")?.parse().ok()?;
     Some(kibibytes * 1024)
 }
@@ -180,9 +192,13 @@ mod tests {
 
     #[test]
     fn reads_the_resident_set() {
-        assert_eq!(parse_resident_bytes("Name:\tx\nVmRSS:\t    1032 kB\n"), Some(1032 * 1024));
-        assert_eq!(parse_resident_bytes("Name:\tkthreadd\n"), None);
-        assert!(resident_bytes(std::process::id()).expect("this process") > 100_000);
+        let status = "Name:\tx\nVmHWM:\t 2000 kB\nVmRSS:\t    1032 kB\n";
+        assert_eq!(parse_memory_bytes(status, "VmRSS:"), Some(1032 * 1024));
+        assert_eq!(parse_memory_bytes(status, "VmHWM:"), Some(2000 * 1024));
+        assert_eq!(parse_memory_bytes("Name:\tkthreadd\n", "VmRSS:"), None);
+        let this = std::process::id();
+        assert!(resident_bytes(this).expect("this process") > 100_000);
+        assert!(peak_resident_bytes(this).expect("this process") > 100_000);
     }
 
     #[test]

@@ -14,6 +14,7 @@ use crate::load::Measured;
 use crate::pair::{Paired, Side};
 use crate::platform::PlatformFigures;
 use crate::processes::ProcessesFigures;
+use crate::queue::QueueFigures;
 use crate::rehearsal::RehearsalFigures;
 use crate::shortener::ShortenerFigures;
 use crate::startup::{Spread, StartFigures};
@@ -79,6 +80,8 @@ pub(crate) enum Figures {
     Generator(GeneratorFigures),
     /// Of `limiter`.
     Limiter(LimiterFigures),
+    /// Of `queue`.
+    Queue(Box<QueueFigures>),
 }
 
 /// A whole report.
@@ -105,6 +108,7 @@ impl Report {
             Figures::Ids(figures) => figures.is_clean(),
             Figures::Generator(figures) => figures.rounds.is_clean(),
             Figures::Limiter(figures) => figures.is_clean(),
+            Figures::Queue(figures) => figures.is_clean(),
         };
         Self { machine, figures, clean }
     }
@@ -131,6 +135,7 @@ impl Report {
             Figures::Telemetry(figures) => figures.write_text(out)?,
             Figures::Processes(figures) => figures.write_text(out)?,
             Figures::Ids(figures) => figures.write_text(out)?,
+            Figures::Queue(figures) => figures.write_text(out)?,
             Figures::Generator(figures) => {
                 let GeneratorFigures { connections, threads, rounds } = figures;
                 writeln!(out, "generator: {connections} connections, {threads} threads")?;
