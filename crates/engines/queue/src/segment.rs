@@ -1,5 +1,6 @@
-//! A stretch of a partition's log in three files named by its base offset: `.log` holds the batches,
-//! `.index` where every so many bytes a batch lies, `.timeindex` how late records were by then.
+//! A stretch of a partition's log in three files named by its base offset: `.log` holds the
+//! batches, `.index` where every so many bytes a batch lies, `.timeindex` how late records were by
+//! then.
 //!
 //! What was flushed of a file never changes, and a file that another name shares (a fork's) is
 //! never written: the log goes on in a new segment instead. What lies behind the bytes that count
@@ -141,7 +142,7 @@ impl Files {
     pub fn create(&self) -> io::Result<()> {
         self.remove()?;
         for path in self.all() {
-            File::create(path)?;
+            disk::File::create(path)?;
         }
         Ok(())
     }
@@ -174,7 +175,7 @@ impl Files {
     /// The file system's own; it may be done again then.
     pub fn write(&self, placed: &[Placed]) -> io::Result<()> {
         let Some(first) = placed.first() else { return Ok(()) };
-        let log = File::open_to_write(&self.log)?;
+        let log = disk::File::open_to_write(&self.log)?;
         let (mut at, mut buffer) = (first.at, BytesMut::new());
         for placed in placed {
             for part in placed.batch.parts() {
@@ -200,9 +201,9 @@ impl Files {
             times.extend_from_slice(&entry.timestamp.to_be_bytes());
             times.extend_from_slice(&entry.relative.to_be_bytes());
         }
-        let file = File::open_to_write(&self.index)?;
+        let file = disk::File::open_to_write(&self.index)?;
         file.write_all_at(&index, first * INDEX_ENTRY as u64)?;
-        File::open_to_write(&self.time_index)?.write_all_at(&times, first * TIME_ENTRY as u64)
+        disk::File::open_to_write(&self.time_index)?.write_all_at(&times, first * TIME_ENTRY as u64)
     }
 
     /// Makes durable what was written.
@@ -210,7 +211,7 @@ impl Files {
     /// # Errors
     /// The file system's own.
     pub fn flush(&self) -> io::Result<()> {
-        self.all().into_iter().try_for_each(|path| File::open_to_write(path)?.sync_all())
+        self.all().into_iter().try_for_each(|path| disk::File::open_to_write(path)?.sync_all())
     }
 }
 
@@ -234,7 +235,7 @@ impl Reading {
     /// # Errors
     /// The file system's own; [`io::ErrorKind::InvalidData`] where there is no batch.
     pub fn read(&self, offset: i64, max_bytes: usize) -> io::Result<Bytes> {
-        let log = File::open(&self.files.log)?;
+        let log = disk::File::open(&self.files.log)?;
         let Some((at, first)) = self.find(&log, offset)? else { return Ok(Bytes::new()) };
         let room = (self.limit - at).min(max_bytes.max(first.bytes) as u64);
         let mut bytes = BytesMut::zeroed(room as usize);
@@ -253,7 +254,7 @@ impl Reading {
     /// # Errors
     /// As of [`Reading::read`].
     pub fn at_time(&self, timestamp_ms: i64) -> io::Result<Option<Bytes>> {
-        let log = File::open(&self.files.log)?;
+        let log = disk::File::open(&self.files.log)?;
         let before = search(&self.files.time_index, self.entries, TIME_ENTRY, |entry| {
             i64::from_be_bytes(bytes_at(entry, 0)) < timestamp_ms
         })?;
@@ -314,7 +315,7 @@ fn search(
     if count == 0 {
         return Ok(None);
     }
-    let file = File::open(path)?;
+    let file = disk::File::open(path)?;
     let (mut low, mut high, mut found) = (0, count, None);
     while low < high {
         let middle = low.midpoint(high);

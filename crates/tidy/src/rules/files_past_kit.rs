@@ -15,7 +15,9 @@ pub(crate) fn check(file: &File, _tree: &Tree) -> Vec<Remark> {
     }
     let mut remarks = Vec::new();
     for (line, code) in file.shipped_lines() {
-        if let Some(name) = NAMES.iter().find(|name| words::has(code, name)) {
+        // Kit's own files are ones that it knows how to simulate; their store registers them.
+        let code = code.replace("disk::File::", "");
+        if let Some(name) = NAMES.iter().find(|name| words::has(&code, name)) {
             let advice = format!("`{name}` goes past kit; register the file with `kit::files`");
             remarks.push(Remark::new(line, advice));
         }

@@ -44,7 +44,7 @@ pub(super) async fn metadata(asked: Asked<MetadataRequest>) -> MetadataResponse 
             }
             found
         }
-        _ if may_read => asked.queue.topics().iter().map(|topic| described(topic)).collect(),
+        _ if may_read => asked.queue.topics().iter().map(described).collect(),
         _ => Vec::new(),
     };
     let broker = MetadataResponseBroker::default()

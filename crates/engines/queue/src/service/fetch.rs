@@ -65,7 +65,7 @@ pub type Answers = Vec<Result<Fetched, QueueError>>;
 impl Queue {
     /// Reads, and waits where there is too little.
     pub async fn fetch(&self, wanted: &[Wanted], limits: FetchLimits) -> Answers {
-        let deadline = tokio::time::sleep(limits.wait);
+        let deadline = kit::clock::pause(limits.wait);
         tokio::pin!(deadline);
         let reader = Arc::new(Notify::new());
         loop {
@@ -134,13 +134,12 @@ impl Queue {
                 Found::File(reading, next) => {
                     let read = blocking(move || reading.read(offset, max_bytes)).await;
                     match read {
-                        Ok(bytes) if bytes.is_empty() => match next {
-                            Some(next) => {
+                        Ok(bytes) if bytes.is_empty() => {
+                            if let Some(next) = next {
                                 offset = next;
                                 continue;
                             }
-                            None => {}
-                        },
+                        }
                         Ok(bytes) => fetched.batches = vec![cut(bytes, seen)],
                         // It was deleted meanwhile.
                         Err(_) if wanted.partition.log().start() > offset => {

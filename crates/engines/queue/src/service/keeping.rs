@@ -1,5 +1,5 @@
-//! What happens to a batch behind its producer's back: the journal keeps it, so that it may be seen;
-//! it is written to its segment; the segment is flushed, and the journal gives it up.
+//! What happens to a batch behind its producer's back: the journal keeps it, so that it may be
+//! seen; it is written to its segment; the segment is flushed, and the journal gives it up.
 
 use std::collections::VecDeque;
 use std::io;

@@ -29,7 +29,8 @@ pub enum When {
 }
 
 impl Queue {
-    /// An offset and the time stamp of the record that has it, or -1. None: there is no such record.
+    /// An offset and the time stamp of the record that has it, or -1. None: there is no such
+    /// record.
     ///
     /// # Errors
     /// [`QueueError::Storage`].

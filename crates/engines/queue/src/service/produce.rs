@@ -1,5 +1,5 @@
-//! The write path: a batch is checked, gets its offset and its place in the journal, and counts once
-//! the journal keeps it.
+//! The write path: a batch is checked, gets its offset and its place in the journal, and counts
+//! once the journal keeps it.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
