@@ -10,6 +10,7 @@ use crate::batch::BatchError;
 use crate::log::OutOfRange;
 use crate::producers::SequenceError;
 use crate::topic::TopicError;
+use crate::transaction::TransactionError;
 
 /// What can go wrong with a request.
 #[derive(Debug, Clone, Error)]
@@ -55,6 +56,9 @@ pub enum QueueError {
     /// The journal.
     #[error(transparent)]
     Journal(#[from] JournalError),
+    /// A transaction.
+    #[error(transparent)]
+    Transaction(#[from] TransactionError),
     /// A group that has members.
     #[error("group {0} has members; stop them first")]
     NotEmpty(String),

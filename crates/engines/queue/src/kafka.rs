@@ -3,7 +3,8 @@
 //! - `connection`: frames in, answers out, in order. `call`: one request and what answers it;
 //!   `versions`: which requests there are. `sasl`: whose they are.
 //! - A file for each kind of request: `metadata`, `produce`, `fetch`, `list_offsets`, `topics`,
-//!   `configs`, `groups`, `offsets`, `producers`.
+//!   `configs`, `groups`, `offsets`, `producers`,
+//!   `transactions`.
 //! - `code`: errors as Kafka numbers them.
 
 mod call;
@@ -19,6 +20,7 @@ mod produce;
 mod producers;
 mod sasl;
 mod topics;
+mod transactions;
 mod versions;
 
 use std::net::SocketAddr;

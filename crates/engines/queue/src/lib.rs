@@ -8,6 +8,7 @@
 //!   [`segment`]: a stretch of it in files, with its indexes. [`partition`]: who waits for it.
 //! - [`group`]: who of a consumer group reads what.
 //! - [`producers`]: a batch that is sent twice is appended once.
+//! - [`transaction`]: batches and offsets that count together or not at all.
 //! - [`topic`]: names and settings. [`state`]: what is known beside batches.
 
 pub mod batch;
@@ -26,3 +27,4 @@ pub mod settings;
 pub mod state;
 pub mod system;
 pub mod topic;
+pub mod transaction;

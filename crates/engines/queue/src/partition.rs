@@ -1,5 +1,6 @@
 //! A partition: its log, and who waits for something new in it.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 
 use parking_lot::{Mutex, MutexGuard};
@@ -19,17 +20,29 @@ pub struct Partition {
     pub index: i32,
     log: Mutex<Log>,
     waiting: Mutex<Vec<Weak<Notify>>>,
+    is_deleted: AtomicBool,
 }
 
 impl Partition {
     /// Around a log.
     pub fn new(stream: u32, index: i32, log: Log) -> Arc<Self> {
-        Arc::new(Self { stream, index, log: Mutex::new(log), waiting: Mutex::default() })
+        let (log, waiting) = (Mutex::new(log), Mutex::default());
+        Arc::new(Self { stream, index, log, waiting, is_deleted: AtomicBool::new(false) })
     }
 
     /// Its log. Nothing that may take its time is done while it is held.
     pub fn log(&self) -> MutexGuard<'_, Log> {
         self.log.lock()
+    }
+
+    /// Its files are, or may be, those of another partition now: they are not written any more.
+    pub fn delete(&self) {
+        self.is_deleted.store(true, Ordering::Release);
+    }
+
+    /// Whether it was deleted.
+    pub fn is_deleted(&self) -> bool {
+        self.is_deleted.load(Ordering::Acquire)
     }
 
     /// Has `reader` notified, once, when there is something new. Whoever looks first and registers

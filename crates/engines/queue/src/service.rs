@@ -3,7 +3,7 @@
 //! - `opening`: what is found on disk becomes state again. `keeping`: what was appended becomes
 //!   visible, is written to segments, and is given up by the journal.
 //! - `produce`, `fetch`, `offsets`: the write path and the read paths. `groups`: consumers that
-//!   share. `topics`: what is made, changed and deleted. `retention`: what goes with time.
+//!   share. `transactions`: what counts together or not at all. `topics`: what is made, changed and deleted. `retention`: what goes with time.
 
 mod fetch;
 mod groups;
@@ -13,6 +13,7 @@ mod opening;
 mod produce;
 mod retention;
 mod topics;
+mod transactions;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -79,10 +80,11 @@ pub struct Queue {
     state: RwLock<State>,
     keeping: Keeping,
     groups: groups::Groups,
+    steps: transactions::StepLocks,
     /// Producer ids before this are set aside in the journal.
     producer_ids: tokio::sync::Mutex<std::ops::Range<i64>>,
-    /// Held from a look at a topic's settings to their change.
-    configuring: tokio::sync::Mutex<()>,
+    /// Held from a look at topics to their change, until their files are as they are.
+    changing_topics: tokio::sync::Mutex<()>,
     /// Bytes that were appended since it was opened.
     appended: AtomicU64,
     drained: Notify,
@@ -145,6 +147,16 @@ impl Queue {
         change: Change,
         check: impl FnOnce(&State) -> Result<(), QueueError>,
     ) -> Result<(), QueueError> {
+        let sequence = self.submit(change, check).await?;
+        Ok(self.journal.kept(sequence).await?)
+    }
+
+    /// Makes a change if `check` agrees. It counts once the journal has kept the sequence.
+    async fn submit(
+        &self,
+        change: Change,
+        check: impl FnOnce(&State) -> Result<(), QueueError>,
+    ) -> Result<u64, QueueError> {
         let text = serde_json::to_vec(&change).map_err(std::io::Error::from)?;
         let room = self.journal.room(text.len()).await?;
         let sequence = {
@@ -154,7 +166,7 @@ impl Queue {
             state.apply(change);
             sequence
         };
-        Ok(self.journal.kept(sequence).await?)
+        Ok(sequence)
     }
 
     /// A range of producer ids that nobody has.

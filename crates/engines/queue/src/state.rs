@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::log::{Log, Stored};
 use crate::partition::Partition;
 use crate::topic::Config;
+use crate::transaction::{Step, Transactional, Transactions};
 
 /// A topic and a partition's number in it.
 pub type TopicPartition = (String, i32);
@@ -68,6 +69,13 @@ pub enum Change {
         /// Whose.
         of: Vec<TopicPartition>,
     },
+    /// Something happened to a transactional id.
+    Transaction {
+        /// Which.
+        id: String,
+        /// What.
+        step: Step,
+    },
     /// Producer ids below this have been given away.
     ProducerIds {
         /// The next one.
@@ -118,6 +126,8 @@ pub struct State {
     pub ids: HashMap<u128, String>,
     /// By group.
     pub offsets: BTreeMap<String, BTreeMap<TopicPartition, Committed>>,
+    /// Producers with transactions.
+    pub transactions: Transactions,
     /// The next producer id.
     pub producer_id: i64,
     /// The stream of the next partition.
@@ -149,6 +159,13 @@ pub enum Kept {
         /// Its partitions.
         partitions: Vec<(u32, Stored)>,
     },
+    /// A transactional id.
+    Transaction {
+        /// Which.
+        id: String,
+        /// What is kept of it.
+        kept: Transactional,
+    },
     /// A group's offsets.
     Offsets {
         /// The group.
@@ -166,6 +183,7 @@ impl State {
             topics: BTreeMap::new(),
             ids: HashMap::new(),
             offsets: BTreeMap::new(),
+            transactions: Transactions::default(),
             producer_id: 0,
             stream: 1,
             cut: 0,
@@ -210,6 +228,11 @@ impl State {
             Change::OffsetsDeleted { group, of } => {
                 if let Some(offsets) = self.offsets.get_mut(&group) {
                     offsets.retain(|partition, _| !of.contains(partition));
+                }
+            }
+            Change::Transaction { id, step } => {
+                for (group, offsets) in self.transactions.apply(&id, step) {
+                    self.offsets.entry(group).or_default().extend(offsets);
                 }
             }
             Change::ProducerIds { next } => self.producer_id = self.producer_id.max(next),
@@ -262,6 +285,7 @@ impl State {
             Kept::Topic { name, id, config, partitions } => {
                 self.add_topic(name, id, config, partitions);
             }
+            Kept::Transaction { id, kept } => self.transactions.insert(id, kept),
             Kept::Offsets { group, offsets } => {
                 self.offsets.insert(group, offsets.into_iter().collect());
             }

@@ -322,3 +322,29 @@ async fn topics_and_offsets_outlive_the_process() {
     assert!(matches!(refusal, QueueError::Exists(_)), "{refusal}");
     broker.close().await;
 }
+
+/// What was still to be written of a deleted topic is not written to the next one of its name.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_topic_of_the_same_name_begins_anew() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut broker = open(dir.path()).await;
+    for round in 0..20 {
+        broker.topic("events", &[("segment.bytes", "16384")]).await;
+        fill(&broker, "events", 0, 30).await;
+        if round % 4 == 0 {
+            broker.queue.checkpoint().await.unwrap();
+        }
+        broker.queue.delete_topic("events").await.unwrap();
+        broker.topic("events", &[]).await;
+        let end = fill(&broker, "events", 0, 2).await;
+        if round % 3 == 0 {
+            broker.close().await;
+            broker = open(dir.path()).await;
+        }
+        broker.settle("events").await;
+        numbered(&broker.all("events", 0).await, 0, end);
+        broker.queue.delete_topic("events").await.unwrap();
+    }
+    assert!(!dir.path().join("topics/events").exists());
+    broker.close().await;
+}

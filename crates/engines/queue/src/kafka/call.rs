@@ -18,7 +18,7 @@ use super::sasl::Session;
 use super::versions::{self, APIS};
 use super::{
     Kafka, Site, configs, fetch, groups, list_offsets, metadata, offsets, produce, producers,
-    topics,
+    topics, transactions,
 };
 use crate::service::Queue;
 use crate::system::Queues;
@@ -150,6 +150,10 @@ impl Call {
             ApiKey::OffsetCommit => self.with(offsets::commit).await,
             ApiKey::OffsetFetch => self.with(offsets::fetch).await,
             ApiKey::OffsetDelete => self.with(offsets::delete).await,
+            ApiKey::AddPartitionsToTxn => self.with(transactions::add_partitions).await,
+            ApiKey::AddOffsetsToTxn => self.with(transactions::add_offsets).await,
+            ApiKey::EndTxn => self.with(transactions::end).await,
+            ApiKey::TxnOffsetCommit => self.with(transactions::commit_offsets).await,
             ApiKey::InitProducerId => self.with(producers::init).await,
             key => Err(Hangup::Unknown { key: key as i16, version: self.version }),
         }

@@ -8,6 +8,7 @@ use crate::error::QueueError;
 use crate::group::GroupError;
 use crate::producers::SequenceError;
 use crate::topic::TopicError;
+use crate::transaction::TransactionError;
 
 /// The number of an error; those that go away by themselves are ones that clients try again.
 pub(super) fn of(error: &QueueError) -> i16 {
@@ -30,6 +31,13 @@ pub(super) fn of(error: &QueueError) -> i16 {
         QueueError::InSync(_) => ResponseError::NotEnoughReplicas,
         QueueError::Journal(JournalError::TooLong { .. }) => ResponseError::MessageTooLarge,
         QueueError::Storage(_) | QueueError::Journal(_) => ResponseError::KafkaStorageError,
+        QueueError::Transaction(error) => match error {
+            TransactionError::UnknownProducer => ResponseError::InvalidProducerIdMapping,
+            TransactionError::Fenced => ResponseError::ProducerFenced,
+            TransactionError::State => ResponseError::InvalidTxnState,
+            TransactionError::Ending => ResponseError::ConcurrentTransactions,
+            TransactionError::Timeout => ResponseError::InvalidTransactionTimeout,
+        },
         QueueError::NotEmpty(_) => ResponseError::NonEmptyGroup,
         QueueError::UnknownGroup(_) => ResponseError::GroupIdNotFound,
     };

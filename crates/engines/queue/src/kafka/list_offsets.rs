@@ -88,6 +88,9 @@ pub(super) async fn end_of_epochs(
                 Err(error) => Err(error),
             };
             partitions.push(match found {
+                Ok(_) if wanted.current_leader_epoch > LEADER_EPOCH => {
+                    answer.with_error_code(ResponseError::UnknownLeaderEpoch.code())
+                }
                 Ok(_) if wanted.leader_epoch > LEADER_EPOCH => answer,
                 Ok(latest) => answer
                     .with_leader_epoch(LEADER_EPOCH)

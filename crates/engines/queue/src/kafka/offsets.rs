@@ -32,6 +32,9 @@ const METADATA_BYTES_MAX: usize = 4096;
 /// The version from which on several groups are asked for at once.
 const SEVERAL_GROUPS: i16 = 8;
 
+/// `UNSTABLE_OFFSET_COMMIT`: an offset waits for a transaction; clients ask again.
+const UNSTABLE: i16 = 88;
+
 /// Answers `OffsetCommit`.
 pub(super) async fn commit(asked: Asked<OffsetCommitRequest>) -> OffsetCommitResponse {
     let request = &asked.request;
@@ -102,7 +105,7 @@ pub(super) async fn fetch(asked: Asked<OffsetFetchRequest>) -> OffsetFetchRespon
     let refused = ResponseError::GroupAuthorizationFailed.code();
     if asked.version >= SEVERAL_GROUPS {
         let groups = request.groups.iter().map(|group| match may_read {
-            true => of_group(&asked.queue, group),
+            true => of_group(&asked.queue, group, request.require_stable),
             false => OffsetFetchResponseGroup::default()
                 .with_group_id(group.group_id.clone())
                 .with_error_code(refused),
@@ -119,19 +122,26 @@ pub(super) async fn fetch(asked: Asked<OffsetFetchRequest>) -> OffsetFetchRespon
     let found = find(&asked.queue, &request.group_id, wanted);
     let topics = found.into_iter().map(|(name, offsets)| {
         let partitions = offsets.into_iter().map(|(index, committed)| {
+            let is_unstable = request.require_stable
+                && asked.queue.is_unstable(&request.group_id, &(name.to_string(), index));
             OffsetFetchResponsePartition::default()
+                .with_error_code(if is_unstable { UNSTABLE } else { 0 })
                 .with_partition_index(index)
                 .with_committed_offset(committed.offset)
                 .with_committed_leader_epoch(committed.leader_epoch)
                 .with_metadata(Some(StrBytes::from_string(committed.metadata)))
         });
-        let answer = OffsetFetchResponseTopic::default().with_name(name);
+        let answer = OffsetFetchResponseTopic::default().with_name(name.clone());
         answer.with_partitions(partitions.collect())
     });
     OffsetFetchResponse::default().with_topics(topics.collect())
 }
 
-fn of_group(queue: &Queue, group: &OffsetFetchRequestGroup) -> OffsetFetchResponseGroup {
+fn of_group(
+    queue: &Queue,
+    group: &OffsetFetchRequestGroup,
+    is_stable_only: bool,
+) -> OffsetFetchResponseGroup {
     let wanted = group.topics.as_ref().map(|topics| {
         let all = topics.iter().map(|topic| (&topic.name, &topic.partition_indexes[..]));
         all.collect::<Vec<_>>()
@@ -139,13 +149,16 @@ fn of_group(queue: &Queue, group: &OffsetFetchRequestGroup) -> OffsetFetchRespon
     let found = find(queue, &group.group_id, wanted);
     let topics = found.into_iter().map(|(name, offsets)| {
         let partitions = offsets.into_iter().map(|(index, committed)| {
+            let is_unstable =
+                is_stable_only && queue.is_unstable(&group.group_id, &(name.to_string(), index));
             OffsetFetchResponsePartitions::default()
+                .with_error_code(if is_unstable { UNSTABLE } else { 0 })
                 .with_partition_index(index)
                 .with_committed_offset(committed.offset)
                 .with_committed_leader_epoch(committed.leader_epoch)
                 .with_metadata(Some(StrBytes::from_string(committed.metadata)))
         });
-        let answer = OffsetFetchResponseTopics::default().with_name(name);
+        let answer = OffsetFetchResponseTopics::default().with_name(name.clone());
         answer.with_partitions(partitions.collect())
     });
     OffsetFetchResponseGroup::default()

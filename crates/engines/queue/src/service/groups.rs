@@ -200,6 +200,11 @@ impl Queue {
         }
     }
 
+    /// What `look` says of a group, if it has or had members.
+    pub(super) fn with_group<R>(&self, name: &str, look: impl FnOnce(Option<&Group>) -> R) -> R {
+        look(self.groups.inner.lock().groups.get(name))
+    }
+
     /// How a group is; none if nothing is known of it.
     pub fn group(&self, name: &str) -> Option<GroupView> {
         if let Some(group) = self.groups.inner.lock().groups.get(name) {

@@ -24,6 +24,7 @@ use crate::log::{Checkpoint, Stored};
 use crate::partition::Partition;
 use crate::segment::{Files, Placed};
 use crate::state::{Kept, Topic};
+use crate::transaction::Transactional;
 
 /// Batches in memory that are not in their segments, in bytes; producers wait beyond.
 const UNWRITTEN_BYTES_MAX: usize = 24 << 20;
@@ -264,7 +265,12 @@ impl Queue {
             group: group.clone(),
             offsets: offsets.iter().map(|(of, at)| (of.clone(), at.clone())).collect(),
         });
-        let records = std::iter::once(numbers).chain(offsets).collect();
+        let of_id = |(id, kept): (&String, &Transactional)| Kept::Transaction {
+            id: id.clone(),
+            kept: kept.clone(),
+        };
+        let transactions = state.transactions.all().iter().map(of_id);
+        let records = std::iter::once(numbers).chain(offsets).chain(transactions).collect();
         (records, state.topics.values().cloned().collect())
     }
 
@@ -277,7 +283,7 @@ impl Queue {
             let cut = self.journal.next_sequence();
             (log.checkpoint(cut), log.folder().to_owned())
         };
-        if !checkpoint.dirty.is_empty() {
+        if !checkpoint.dirty.is_empty() && !partition.is_deleted() {
             let flushes = self.options.flush != journal::Flush::Never;
             if let Err(error) = write_checkpoint(partition, &folder, &checkpoint, flushes) {
                 partition.log().mark_dirty(checkpoint.dirty);
@@ -317,7 +323,7 @@ pub(super) fn write_segment(
     folder: &Path,
     placed: &[Placed],
 ) -> io::Result<()> {
-    let Some(first) = placed.first() else { return Ok(()) };
+    let Some(first) = placed.first().filter(|_| !partition.is_deleted()) else { return Ok(()) };
     let files = Files::of(folder, first.segment);
     if partition.log().make(first.segment) {
         let made = make_folders(folder, Durability::Buffered).and_then(|()| files.create());

@@ -21,6 +21,7 @@ use tokio::sync::Notify;
 
 use super::groups::Groups;
 use super::keeping::{Keeping, write_segment};
+use super::transactions::StepLocks;
 use super::{CHANGES, JOURNAL, Options, Queue, SNAPSHOTS, TOPICS};
 use crate::batch::Batch;
 use crate::error::QueueError;
@@ -79,9 +80,10 @@ impl Queue {
             state: RwLock::new(state),
             keeping: Keeping::new(),
             groups: Groups::new(options.groups),
+            steps: StepLocks::new(),
             options,
             producer_ids: tokio::sync::Mutex::new(0..0),
-            configuring: tokio::sync::Mutex::new(()),
+            changing_topics: tokio::sync::Mutex::new(()),
             appended: AtomicU64::new(0),
             drained: Notify::new(),
         });
@@ -90,6 +92,7 @@ impl Queue {
         queue.start_keeping(workers);
         queue.start_retention(workers);
         queue.start_groups(workers);
+        queue.start_transactions(workers);
         Ok(queue)
     }
 }
@@ -153,7 +156,9 @@ impl Replay {
         match &change {
             // What lies there is of an earlier topic of that name, or of this one from before the
             // crash; the journal has all of it.
-            Change::TopicCreated { name, .. } => remove(&self.state.topic_folder(name))?,
+            Change::TopicCreated { name, .. } | Change::TopicDeleted { name } => {
+                remove_folder(&self.state.topic_folder(name))?;
+            }
             Change::Trimmed { stream, start } => {
                 if let Some((partition, _)) = self.by_stream.get(stream) {
                     let files = partition.log().trim(*start);
@@ -166,6 +171,7 @@ impl Replay {
             change,
             Change::OffsetsCommitted { .. }
                 | Change::OffsetsDeleted { .. }
+                | Change::Transaction { .. }
                 | Change::Trimmed { .. }
         );
         self.state.apply(change);
@@ -221,7 +227,8 @@ fn write_all(partition: &Partition) -> io::Result<()> {
     }
 }
 
-fn remove(folder: &Path) -> io::Result<()> {
+/// Removes a folder, if it is there.
+pub(super) fn remove_folder(folder: &Path) -> io::Result<()> {
     match disk::remove_dir_all(folder) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
         _ => Ok(()),
@@ -232,13 +239,12 @@ impl Store for Queue {
     fn hold(&self) -> Box<dyn Hold + '_> {
         // In this order wherever both are taken.
         let writing = machine::lock(&self.keeping.writing);
-        Box::new(Held { journal: Store::hold(&self.journal), queue: self, _writing: writing })
+        Box::new(Held { journal: Store::hold(&self.journal), _writing: writing })
     }
 }
 
 struct Held<'q> {
     journal: Box<dyn Hold + 'q>,
-    queue: &'q Queue,
     _writing: MutexGuard<'q, ()>,
 }
 
@@ -246,7 +252,6 @@ impl Hold for Held<'_> {
     /// Segments are linked: what a snapshot counts on is flushed and never changes, and who opens
     /// a segment that is linked begins another one.
     fn parts(&self) -> Vec<(std::path::PathBuf, Part)> {
-        let _ = &self.queue;
         self.journal.parts()
     }
 }

@@ -73,6 +73,11 @@ impl Queue {
             let sequence = self.journal.next_sequence().saturating_sub(1);
             return Ok(Accepted { base_offset, log_append_time_ms, log_start, sequence });
         }
+        let producer = (batch.header.producer_id, batch.header.producer_epoch);
+        if batch.header.is_transactional() && !batch.header.is_control() {
+            // Under the log: behind this look no marker can come before the batch.
+            self.state.read().transactions.may_produce(producer, partition.stream)?;
+        }
         let base_offset = log.end();
         batch.place(base_offset, LEADER_EPOCH);
         log.own()?;

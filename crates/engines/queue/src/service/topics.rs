@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
-use kit::disk;
+use kit::machine;
 
 use super::Queue;
+use super::opening::remove_folder;
 use crate::blocking::blocking;
 use crate::error::QueueError;
 use crate::partition::Partition;
-use crate::state::{Change, State};
+use crate::state::Change;
 use crate::topic::{Alter, Config, PARTITIONS_MAX, check_name};
 
 /// A topic that is to be made.
@@ -43,41 +44,40 @@ impl Queue {
         for (name, value) in new.settings {
             config.alter(&name, &Alter::Set(value))?;
         }
+        let _one_at_a_time = self.changing_topics.lock().await;
         if self.topic(&new.name).is_some() {
             return Err(QueueError::Exists(new.name));
         }
         if is_trial {
             return Ok(());
         }
+        // Left over of an earlier topic of that name, should anything be.
+        let folder = self.state.read().topic_folder(&new.name);
+        blocking(move || remove_folder(&folder)).await?;
         let (name, id) = (new.name, u128::from_be_bytes(self.entropy.bytes16()));
         let streams = self.streams(count);
-        let change = Change::TopicCreated { name: name.clone(), id, streams, config };
-        let is_new = |state: &State| match state.topics.contains_key(&name) {
-            true => Err(QueueError::Exists(name.clone())),
-            false => Ok(()),
-        };
-        self.change(change, is_new).await
+        let change = Change::TopicCreated { name, id, streams, config };
+        self.change(change, |_| Ok(())).await
     }
 
     /// Deletes a topic and all that is in it.
     ///
     /// # Errors
     /// [`QueueError::UnknownPartition`], [`QueueError::Journal`].
-    pub async fn delete_topic(&self, name: &str) -> Result<(), QueueError> {
+    pub async fn delete_topic(self: &Arc<Self>, name: &str) -> Result<(), QueueError> {
+        let _one_at_a_time = self.changing_topics.lock().await;
         let topic = self.topic(name).ok_or(QueueError::UnknownPartition)?;
-        let is_there = |state: &State| match state.topics.contains_key(name) {
-            true => Ok(()),
-            false => Err(QueueError::UnknownPartition),
-        };
-        self.change(Change::TopicDeleted { name: name.to_owned() }, is_there).await?;
-        topic.partitions.iter().for_each(|partition| partition.wake());
-        let folder = self.state.read().topic_folder(name);
-        let remove = move || match disk::exists(&folder) {
-            true => disk::remove_dir_all(&folder),
-            false => Ok(()),
+        self.change(Change::TopicDeleted { name: name.to_owned() }, |_| Ok(())).await?;
+        let (queue, folder) = (Arc::clone(self), self.state.read().topic_folder(name));
+        let remove = move || {
+            // Whoever writes its segments at this moment is waited for.
+            let _writing = machine::lock(&queue.keeping.writing);
+            topic.partitions.iter().for_each(|partition| partition.delete());
+            topic.partitions.iter().for_each(|partition| partition.wake());
+            remove_folder(&folder)
         };
         if let Err(error) = blocking(remove).await {
-            // It takes room until the next opening; the topic is gone all the same.
+            // They take room until the name is used again; the topic is gone all the same.
             tracing::warn!(%error, topic = name, "files of a deleted topic are left");
         }
         Ok(())
@@ -93,6 +93,7 @@ impl Queue {
         count: i32,
         is_trial: bool,
     ) -> Result<(), QueueError> {
+        let _one_at_a_time = self.changing_topics.lock().await;
         let topic = self.topic(name).ok_or(QueueError::UnknownPartition)?;
         let (count, now) = (within_bounds(count)?, topic.partitions.len());
         if count <= now {
@@ -103,14 +104,7 @@ impl Queue {
             return Ok(());
         }
         let streams = self.streams(count - now);
-        let is_as_before = |state: &State| {
-            let topic = state.topics.get(name).ok_or(QueueError::UnknownPartition)?;
-            if topic.partitions.len() == now {
-                return Ok(());
-            }
-            Err(QueueError::Partitions("partitions were added just now; look again".to_owned()))
-        };
-        self.change(Change::PartitionsAdded { name: name.to_owned(), streams }, is_as_before).await
+        self.change(Change::PartitionsAdded { name: name.to_owned(), streams }, |_| Ok(())).await
     }
 
     /// Changes settings of a topic, all or none, or only says whether they could be.
@@ -123,7 +117,7 @@ impl Queue {
         changes: &[(String, Alter)],
         is_trial: bool,
     ) -> Result<(), QueueError> {
-        let _one_at_a_time = self.configuring.lock().await;
+        let _one_at_a_time = self.changing_topics.lock().await;
         let topic = self.topic(name).ok_or(QueueError::UnknownPartition)?;
         let mut config = Config::clone(&topic.config);
         for (setting, alter) in changes {
@@ -132,11 +126,7 @@ impl Queue {
         if is_trial {
             return Ok(());
         }
-        let is_there = |state: &State| match state.topics.contains_key(name) {
-            true => Ok(()),
-            false => Err(QueueError::UnknownPartition),
-        };
-        self.change(Change::TopicConfigured { name: name.to_owned(), config }, is_there).await
+        self.change(Change::TopicConfigured { name: name.to_owned(), config }, |_| Ok(())).await
     }
 
     /// Removes the records of a partition before `start`; -1: all that can be seen. Gives the first
