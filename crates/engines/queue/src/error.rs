@@ -19,7 +19,7 @@ pub enum QueueError {
     #[error("there is no such topic or partition; make the topic first")]
     UnknownPartition,
     /// The topic is there already.
-    #[error("topic {0} exists already")]
+    #[error("Topic '{0}' already exists")]
     Exists(String),
     /// A name or setting.
     #[error(transparent)]

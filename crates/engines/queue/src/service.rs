@@ -2,8 +2,9 @@
 //!
 //! - `opening`: what is found on disk becomes state again. `keeping`: what was appended becomes
 //!   visible, is written to segments, and is given up by the journal.
-//! - `produce`, `fetch`, `offsets`: the write path and the read paths. `groups`: consumers that
-//!   share. `transactions`: what counts together or not at all. `topics`: what is made, changed and deleted. `retention`: what goes with time.
+//! - `produce`, `fetch`, `offsets`: the write path and the read paths.
+//! - `groups`: consumers that share. `transactions`: what counts together or not at all.
+//! - `topics`: what is made, changed and deleted. `retention`: what goes with time.
 
 mod fetch;
 mod groups;

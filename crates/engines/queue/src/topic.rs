@@ -28,7 +28,7 @@ pub enum TopicError {
     #[error("there is no topic setting {0}")]
     UnknownSetting(String),
     /// The value of a setting.
-    #[error("{name} is {what}, not {value:?}")]
+    #[error("Invalid value {value} for configuration {name}: it has to be {what}")]
     Value {
         /// Of the setting.
         name: String,

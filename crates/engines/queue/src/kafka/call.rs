@@ -138,6 +138,7 @@ impl Call {
             ApiKey::CreatePartitions => self.with(topics::add_partitions).await,
             ApiKey::DeleteRecords => self.with(topics::delete_records).await,
             ApiKey::DescribeConfigs => self.with(configs::describe).await,
+            ApiKey::AlterConfigs => self.with(configs::replace).await,
             ApiKey::IncrementalAlterConfigs => self.with(configs::alter).await,
             ApiKey::FindCoordinator => self.with(groups::find_coordinator).await,
             ApiKey::JoinGroup => self.with(groups::join).await,

@@ -1,6 +1,7 @@
 //! Settings of topics, and what can be told of the broker's.
 
 use kafka_protocol::ResponseError;
+use kafka_protocol::messages::alter_configs_response as replaced;
 use kafka_protocol::messages::create_topics_response::CreatableTopicConfigs;
 use kafka_protocol::messages::describe_configs_request::DescribeConfigsResource;
 use kafka_protocol::messages::describe_configs_response::{
@@ -9,8 +10,8 @@ use kafka_protocol::messages::describe_configs_response::{
 use kafka_protocol::messages::incremental_alter_configs_request::AlterConfigsResource;
 use kafka_protocol::messages::incremental_alter_configs_response::AlterConfigsResourceResponse;
 use kafka_protocol::messages::{
-    DescribeConfigsRequest, DescribeConfigsResponse, IncrementalAlterConfigsRequest,
-    IncrementalAlterConfigsResponse,
+    AlterConfigsRequest, AlterConfigsResponse, DescribeConfigsRequest, DescribeConfigsResponse,
+    IncrementalAlterConfigsRequest, IncrementalAlterConfigsResponse,
 };
 use kafka_protocol::protocol::StrBytes;
 
@@ -151,6 +152,39 @@ pub(super) async fn alter(
         });
     }
     IncrementalAlterConfigsResponse::default().with_responses(responses)
+}
+
+/// Answers `AlterConfigs`: what is not named is as by default from now on.
+pub(super) async fn replace(asked: Asked<AlterConfigsRequest>) -> AlterConfigsResponse {
+    let mut responses = Vec::with_capacity(asked.request.resources.len());
+    for resource in &asked.request.resources {
+        let answer = replaced::AlterConfigsResourceResponse::default()
+            .with_resource_type(resource.resource_type)
+            .with_resource_name(resource.resource_name.clone());
+        if !asked.queue.may(&asked.principal, ADMINISTER) {
+            responses.push(answer.with_error_code(ResponseError::TopicAuthorizationFailed.code()));
+            continue;
+        }
+        if resource.resource_type != TOPIC {
+            responses.push(answer.with_error_code(ResponseError::InvalidRequest.code()));
+            continue;
+        }
+        let defaults = SETTINGS.iter().map(|setting| (setting.name.to_owned(), Alter::Delete));
+        let named = resource.configs.iter().map(|config| {
+            let value = config.value.clone().unwrap_or_default().to_string();
+            (config.name.to_string(), Alter::Set(value))
+        });
+        let changes: Vec<_> = defaults.chain(named).collect();
+        let is_trial = asked.request.validate_only;
+        let altered = asked.queue.configure_topic(&resource.resource_name, &changes, is_trial);
+        responses.push(match altered.await {
+            Ok(()) => answer,
+            Err(error) => answer
+                .with_error_code(code::of(&error))
+                .with_error_message(Some(StrBytes::from_string(error.to_string()))),
+        });
+    }
+    AlterConfigsResponse::default().with_responses(responses)
 }
 
 async fn alter_topic(

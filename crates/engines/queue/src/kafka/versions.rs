@@ -41,6 +41,7 @@ pub(super) const APIS: &[Api] = &[
     api(ApiKey::EndTxn, "EndTxn", 0, 3),
     api(ApiKey::TxnOffsetCommit, "TxnOffsetCommit", 0, 3),
     api(ApiKey::DescribeConfigs, "DescribeConfigs", 1, 4),
+    api(ApiKey::AlterConfigs, "AlterConfigs", 0, 2),
     api(ApiKey::SaslAuthenticate, "SaslAuthenticate", 0, 2),
     api(ApiKey::CreatePartitions, "CreatePartitions", 0, 3),
     api(ApiKey::DeleteGroups, "DeleteGroups", 0, 2),
