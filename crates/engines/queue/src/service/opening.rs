@@ -26,7 +26,7 @@ use super::{CHANGES, JOURNAL, Options, Queue, SNAPSHOTS, TOPICS};
 use crate::batch::Batch;
 use crate::error::QueueError;
 use crate::partition::Partition;
-use crate::state::{Change, Kept, State};
+use crate::state::{Change, Kept, State, Topic};
 use crate::topic::Config;
 
 /// Batches of a partition in memory while the journal is read, in bytes.
@@ -123,17 +123,15 @@ impl Replay {
     /// The snapshot is over; the journal follows from `from` on.
     fn begin(&mut self, from: u64) {
         self.from = from;
-        self.list();
+        let topics: Vec<_> = self.state.topics.values().cloned().collect();
+        topics.iter().for_each(|topic| self.list(topic));
     }
 
-    fn list(&mut self) {
-        let all = self.state.topics.values().flat_map(|topic| {
-            let with = |partition: &Arc<Partition>| {
-                (partition.stream, (Arc::clone(partition), Arc::clone(&topic.config)))
-            };
-            topic.partitions.iter().map(with)
-        });
-        self.by_stream = all.collect();
+    fn list(&mut self, topic: &Topic) {
+        for partition in &topic.partitions {
+            let with = (Arc::clone(partition), Arc::clone(&topic.config));
+            self.by_stream.insert(partition.stream, with);
+        }
     }
 
     fn record(&mut self, record: &Record<'_>) {
@@ -167,16 +165,20 @@ impl Replay {
             }
             _ => {}
         }
-        let is_of_topics = !matches!(
-            change,
-            Change::OffsetsCommitted { .. }
-                | Change::OffsetsDeleted { .. }
-                | Change::Transaction { .. }
-                | Change::Trimmed { .. }
-        );
+        let topic = match &change {
+            Change::TopicCreated { name, .. }
+            | Change::PartitionsAdded { name, .. }
+            | Change::TopicConfigured { name, .. }
+            | Change::TopicDeleted { name } => Some(name.clone()),
+            _ => None,
+        };
+        let before = topic.as_ref().and_then(|name| self.state.topics.get(name).cloned());
         self.state.apply(change);
-        if is_of_topics {
-            self.list();
+        for partition in before.iter().flat_map(|topic| &topic.partitions) {
+            self.by_stream.remove(&partition.stream);
+        }
+        if let Some(topic) = topic.and_then(|name| self.state.topics.get(&name).cloned()) {
+            self.list(&topic);
         }
         Ok(())
     }
