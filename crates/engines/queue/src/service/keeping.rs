@@ -176,20 +176,10 @@ impl Queue {
     /// Writes what may be seen of a partition to its segments. Blocks.
     pub(super) fn write_partition(&self, partition: &Partition) -> io::Result<()> {
         let _writing = machine::lock(&self.keeping.writing);
-        loop {
-            let (placed, folder) = {
-                let log = partition.log();
-                (log.to_write(TURN_BYTES), log.folder().to_owned())
-            };
-            if placed.is_empty() {
-                return Ok(());
-            }
-            write_segment(partition, &folder, &placed)?;
-            let bytes = placed.iter().map(|placed| placed.batch.header.bytes).sum();
-            partition.log().written(placed.len());
+        write_out(partition, |bytes| {
             self.keeping.unwritten_bytes.fetch_sub(bytes, Ordering::Relaxed);
             self.drained.notify_waiters();
-        }
+        })
     }
 
     /// Waits while too much is in memory.
@@ -317,12 +307,25 @@ fn write_checkpoint(
     folder.ancestors().take(3).try_for_each(disk::flush_folder)
 }
 
+/// Writes what may be seen of a partition to its segments, and tells `written` how many bytes, turn
+/// by turn. One at a time.
+pub(super) fn write_out(partition: &Partition, written: impl Fn(usize)) -> io::Result<()> {
+    loop {
+        let (placed, folder) = {
+            let log = partition.log();
+            (log.to_write(TURN_BYTES), log.folder().to_owned())
+        };
+        if placed.is_empty() {
+            return Ok(());
+        }
+        write_segment(partition, &folder, &placed)?;
+        partition.log().written(placed.len());
+        written(placed.iter().map(|placed| placed.batch.header.bytes).sum());
+    }
+}
+
 /// Writes batches of one segment, whose files are made if this is the first of it. One at a time.
-pub(super) fn write_segment(
-    partition: &Partition,
-    folder: &Path,
-    placed: &[Placed],
-) -> io::Result<()> {
+fn write_segment(partition: &Partition, folder: &Path, placed: &[Placed]) -> io::Result<()> {
     let Some(first) = placed.first().filter(|_| !partition.is_deleted()) else { return Ok(()) };
     let files = Files::of(folder, first.segment);
     if partition.log().make(first.segment) {

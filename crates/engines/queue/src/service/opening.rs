@@ -20,7 +20,7 @@ use parking_lot::{MutexGuard, RwLock};
 use tokio::sync::Notify;
 
 use super::groups::Groups;
-use super::keeping::{Keeping, write_segment};
+use super::keeping::{Keeping, write_out};
 use super::transactions::StepLocks;
 use super::{CHANGES, JOURNAL, Options, Queue, SNAPSHOTS, TOPICS};
 use crate::batch::Batch;
@@ -187,19 +187,14 @@ impl Replay {
         // A topic that was deleted before the snapshot.
         let Some((partition, config)) = self.by_stream.get(&stream) else { return Ok(()) };
         let batch = Batch::stored(Bytes::copy_from_slice(payload)).map_err(io::Error::other)?;
-        let (placed, folder) = {
+        let is_much = {
             let mut log = partition.log();
             log.own()?;
             log.append(batch, sequence, self.now_ms, config.limits());
             log.keep(u64::MAX);
-            if log.pending_bytes() < REPLAY_BYTES {
-                return Ok(());
-            }
-            (log.to_write(REPLAY_BYTES), log.folder().to_owned())
+            log.pending_bytes() >= REPLAY_BYTES
         };
-        write_segment(partition, &folder, &placed)?;
-        partition.log().written(placed.len());
-        Ok(())
+        if is_much { write_out(partition, |_| {}) } else { Ok(()) }
     }
 
     fn fail(&mut self, error: io::Error) {
@@ -209,23 +204,9 @@ impl Replay {
 
     fn finish(self) -> Result<State, QueueError> {
         for partition in self.state.partitions() {
-            write_all(partition)?;
+            write_out(partition, |_| {})?;
         }
         self.failure.map_or(Ok(self.state), Err)
-    }
-}
-
-fn write_all(partition: &Partition) -> io::Result<()> {
-    loop {
-        let (placed, folder) = {
-            let log = partition.log();
-            (log.to_write(REPLAY_BYTES), log.folder().to_owned())
-        };
-        if placed.is_empty() {
-            return Ok(());
-        }
-        write_segment(partition, &folder, &placed)?;
-        partition.log().written(placed.len());
     }
 }
 
