@@ -10,7 +10,7 @@ use super::Queue;
 use crate::batch::Batch;
 use crate::blocking::blocking;
 use crate::error::QueueError;
-use crate::log::{Aborted, Found, cut};
+use crate::log::{Aborted, Found, Log, OutOfRange, cut};
 use crate::partition::Partition;
 
 /// What is read of one partition.
@@ -102,10 +102,13 @@ impl Queue {
     }
 
     fn watermarks(&self, wanted: &Wanted) -> Result<Fetched, QueueError> {
-        let mut log = wanted.partition.log();
+        self.watermarks_of(&mut wanted.partition.log(), wanted.offset)
+    }
+
+    fn watermarks_of(&self, log: &mut Log, offset: i64) -> Result<Fetched, QueueError> {
         log.keep(self.journal.kept_end());
-        if wanted.offset < log.start() || wanted.offset > log.end() {
-            return Err(crate::log::OutOfRange.into());
+        if offset < log.start() || offset > log.end() {
+            return Err(OutOfRange.into());
         }
         Ok(Fetched {
             high_watermark: log.visible(),
@@ -123,9 +126,13 @@ impl Queue {
     ) -> Result<Fetched, QueueError> {
         let mut offset = wanted.offset;
         loop {
-            let mut fetched = self.watermarks(&Wanted { offset, ..wanted.clone() })?;
-            let seen = if is_committed_only { fetched.last_stable } else { fetched.high_watermark };
-            let found = wanted.partition.log().find(offset, seen, max_bytes)?;
+            let (mut fetched, seen, found) = {
+                let mut log = wanted.partition.log();
+                let fetched = self.watermarks_of(&mut log, offset)?;
+                let (stable, visible) = (fetched.last_stable, fetched.high_watermark);
+                let seen = if is_committed_only { stable } else { visible };
+                (fetched, seen, log.find(offset, seen, max_bytes)?)
+            };
             match found {
                 Found::Nothing => {}
                 Found::Memory(batches) => {
@@ -133,28 +140,25 @@ impl Queue {
                 }
                 Found::File(reading, next) => {
                     let read = blocking(move || reading.read(offset, max_bytes)).await;
-                    match read {
-                        Ok(bytes) if bytes.is_empty() => {
-                            if let Some(next) = next {
-                                offset = next;
-                                continue;
-                            }
-                        }
-                        Ok(bytes) => fetched.batches = vec![cut(bytes, seen)],
-                        // It was deleted meanwhile.
-                        Err(_) if wanted.partition.log().start() > offset => {
-                            return Err(crate::log::OutOfRange.into());
-                        }
-                        Err(error) => return Err(error),
+                    let bytes = read.map_err(|error| gone_or(error, &wanted.partition, offset))?;
+                    if let Some(next) = next.filter(|_| bytes.is_empty()) {
+                        offset = next;
+                        continue;
                     }
+                    fetched.batches = vec![cut(bytes, seen)];
                 }
             }
-            if is_committed_only && !fetched.batches.is_empty() {
+            if is_committed_only && fetched.bytes() > 0 {
                 fetched.aborted = wanted.partition.log().aborted(offset, seen);
             }
             return Ok(fetched);
         }
     }
+}
+
+/// Why a segment could not be read: it may have been deleted meanwhile.
+fn gone_or(error: QueueError, partition: &Partition, offset: i64) -> QueueError {
+    if partition.log().start() > offset { OutOfRange.into() } else { error }
 }
 
 fn parts(batch: &Batch) -> [Bytes; 2] {
