@@ -7,7 +7,6 @@ use kafka_protocol::messages::describe_configs_request::DescribeConfigsResource;
 use kafka_protocol::messages::describe_configs_response::{
     DescribeConfigsResourceResult, DescribeConfigsResult,
 };
-use kafka_protocol::messages::incremental_alter_configs_request::AlterConfigsResource;
 use kafka_protocol::messages::incremental_alter_configs_response::AlterConfigsResourceResponse;
 use kafka_protocol::messages::{
     AlterConfigsRequest, AlterConfigsResponse, DescribeConfigsRequest, DescribeConfigsResponse,
@@ -17,7 +16,6 @@ use kafka_protocol::protocol::StrBytes;
 
 use super::call::Asked;
 use super::{NODE, code};
-use crate::error::QueueError;
 use crate::service::{ADMINISTER, READ};
 use crate::topic::{Alter, Config, Kind, SETTINGS, Setting};
 
@@ -133,23 +131,22 @@ pub(super) async fn alter(
 ) -> IncrementalAlterConfigsResponse {
     let mut responses = Vec::with_capacity(asked.request.resources.len());
     for resource in &asked.request.resources {
-        let answer = AlterConfigsResourceResponse::default()
-            .with_resource_type(resource.resource_type)
-            .with_resource_name(resource.resource_name.clone());
-        if !asked.queue.may(&asked.principal, ADMINISTER) {
-            responses.push(answer.with_error_code(ResponseError::TopicAuthorizationFailed.code()));
-            continue;
-        }
-        if resource.resource_type != TOPIC {
-            responses.push(answer.with_error_code(ResponseError::InvalidRequest.code()));
-            continue;
-        }
-        responses.push(match alter_topic(&asked, resource).await {
-            Ok(()) => answer,
-            Err(error) => answer
-                .with_error_code(code::of(&error))
-                .with_error_message(Some(StrBytes::from_string(error.to_string()))),
+        let changes = resource.configs.iter().map(|config| {
+            let value = config.value.clone().unwrap_or_default().to_string();
+            let alter = match config.config_operation {
+                0 => Alter::Set(value),
+                1 => Alter::Delete,
+                2 => Alter::Append(value),
+                _ => Alter::Subtract(value),
+            };
+            (config.name.to_string(), alter)
         });
+        let (kind, name) = (resource.resource_type, &resource.resource_name);
+        let changes = Changes { kind, name, changes: changes.collect() };
+        let (code, message) = changed(&asked, changes, asked.request.validate_only).await;
+        let answer = AlterConfigsResourceResponse::default().with_resource_type(kind);
+        let answer = answer.with_resource_name(name.clone()).with_error_code(code);
+        responses.push(answer.with_error_message(message));
     }
     IncrementalAlterConfigsResponse::default().with_responses(responses)
 }
@@ -158,52 +155,42 @@ pub(super) async fn alter(
 pub(super) async fn replace(asked: Asked<AlterConfigsRequest>) -> AlterConfigsResponse {
     let mut responses = Vec::with_capacity(asked.request.resources.len());
     for resource in &asked.request.resources {
-        let answer = replaced::AlterConfigsResourceResponse::default()
-            .with_resource_type(resource.resource_type)
-            .with_resource_name(resource.resource_name.clone());
-        if !asked.queue.may(&asked.principal, ADMINISTER) {
-            responses.push(answer.with_error_code(ResponseError::TopicAuthorizationFailed.code()));
-            continue;
-        }
-        if resource.resource_type != TOPIC {
-            responses.push(answer.with_error_code(ResponseError::InvalidRequest.code()));
-            continue;
-        }
         let defaults = SETTINGS.iter().map(|setting| (setting.name.to_owned(), Alter::Delete));
         let named = resource.configs.iter().map(|config| {
             let value = config.value.clone().unwrap_or_default().to_string();
             (config.name.to_string(), Alter::Set(value))
         });
-        let changes: Vec<_> = defaults.chain(named).collect();
-        let is_trial = asked.request.validate_only;
-        let altered = asked.queue.configure_topic(&resource.resource_name, &changes, is_trial);
-        responses.push(match altered.await {
-            Ok(()) => answer,
-            Err(error) => answer
-                .with_error_code(code::of(&error))
-                .with_error_message(Some(StrBytes::from_string(error.to_string()))),
-        });
+        let (kind, name) = (resource.resource_type, &resource.resource_name);
+        let changes = Changes { kind, name, changes: defaults.chain(named).collect() };
+        let (code, message) = changed(&asked, changes, asked.request.validate_only).await;
+        let answer = replaced::AlterConfigsResourceResponse::default().with_resource_type(kind);
+        let answer = answer.with_resource_name(name.clone()).with_error_code(code);
+        responses.push(answer.with_error_message(message));
     }
     AlterConfigsResponse::default().with_responses(responses)
 }
 
-async fn alter_topic(
-    asked: &Asked<IncrementalAlterConfigsRequest>,
-    resource: &AlterConfigsResource,
-) -> Result<(), QueueError> {
-    let changes = resource.configs.iter().map(|config| {
-        let value = config.value.clone().unwrap_or_default().to_string();
-        let alter = match config.config_operation {
-            0 => Alter::Set(value),
-            1 => Alter::Delete,
-            2 => Alter::Append(value),
-            _ => Alter::Subtract(value),
-        };
-        (config.name.to_string(), alter)
-    });
-    let changes: Vec<_> = changes.collect();
-    asked
-        .queue
-        .configure_topic(&resource.resource_name, &changes, asked.request.validate_only)
-        .await
+/// What is to be changed of a resource.
+struct Changes<'r> {
+    kind: i8,
+    name: &'r StrBytes,
+    changes: Vec<(String, Alter)>,
+}
+
+/// Changes the settings of a topic; gives an error's number and text, or 0 and none.
+async fn changed<Q>(
+    asked: &Asked<Q>,
+    wanted: Changes<'_>,
+    is_trial: bool,
+) -> (i16, Option<StrBytes>) {
+    if !asked.queue.may(&asked.principal, ADMINISTER) {
+        return (ResponseError::TopicAuthorizationFailed.code(), None);
+    }
+    if wanted.kind != TOPIC {
+        return (ResponseError::InvalidRequest.code(), None);
+    }
+    match asked.queue.configure_topic(wanted.name, &wanted.changes, is_trial).await {
+        Ok(()) => (0, None),
+        Err(error) => (code::of(&error), Some(StrBytes::from_string(error.to_string()))),
+    }
 }
